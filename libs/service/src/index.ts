@@ -1,1 +1,4 @@
-export const s = 1;
+export { createService, type RawHandler, type Readiness, type Service, type ServiceOptions } from './service.ts';
+export { readBody, refuseBody, sendJson, sendJsonText, type BodyOutcome } from './http-body.ts';
+export { type SourceRules } from './source-guard.ts';
+export { stopOnSignals, type SignalSource } from './stop-signals.ts';
