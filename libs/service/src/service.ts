@@ -45,6 +45,8 @@ export interface Service {
 
 /** Orchestrators give 30 s between SIGTERM and SIGKILL; this leaves room to close databases. */
 const DRAIN_MS = 25_000;
+/** How often connections that became idle are closed during the drain. */
+const IDLE_SWEEP_MS = 50;
 /** Headers must arrive within this time, against connections that are opened and dribbled into. */
 const HEADERS_TIMEOUT_MS = 10_000;
 /** The whole request, body included, must arrive within this time. */
@@ -136,6 +138,8 @@ async function drain(server: Server, draining: AbortController, shell: FastifyIn
   draining.abort();
   const closed = once(server, 'close');
   server.close();
+  // A kept-alive connection is idle only once its last answer is out, so idle ones are looked for until none is left.
+  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
   server.closeIdleConnections();
   const timer = setTimeout(() => {
     logger.warn({ drainMs: DRAIN_MS }, 'requests were still in progress at the end of the drain time and were cut');
@@ -143,6 +147,7 @@ async function drain(server: Server, draining: AbortController, shell: FastifyIn
   }, DRAIN_MS);
   await closed;
   clearTimeout(timer);
+  clearInterval(sweep);
   await shell.close();
 }
 
