@@ -1,0 +1,165 @@
+/** Starts one embedded Postgres and gives its two connection strings. */
+import { join } from 'node:path';
+import { loadPasswords, openDataDirectory } from '../data-directory.ts';
+import type { DataDirectory } from '../data-directory.ts';
+import { createProgramEnvironment, startGuard } from '../guard.ts';
+import type { Guard, StopStep } from '../guard.ts';
+import { LOCAL_HOST, choosePort, createPortTakenError, waitUntil } from '../ports.ts';
+import { createStartFailure } from '../start-failure.ts';
+import type { EmbeddedServer, StartOptions } from '../start-options.ts';
+import { preparePostgresBinaries } from './binaries.ts';
+import type { PostgresBinaries } from './binaries.ts';
+import { getClusterFolder, prepareCluster, readClusterVersion } from './cluster.ts';
+import { ADMIN_ROLE, READER_ROLE, createReaderRole } from './roles.ts';
+import { findServiceUser } from './service-user.ts';
+import type { ServiceUser } from './service-user.ts';
+
+/** A running embedded Postgres. */
+export interface EmbeddedPostgres extends EmbeddedServer {
+  readonly kind: 'postgres';
+  /** Connects as a role that can only read the schema public. */
+  readonly url: string;
+  /** Connects as the superuser. */
+  readonly adminUrl: string;
+}
+
+// Fast shutdown, then immediate (recovers at the next start), then none at all.
+const STOP_STEPS: readonly StopStep[] = [
+  { signal: 'SIGINT', waitMs: 10_000 },
+  { signal: 'SIGQUIT', waitMs: 5_000 },
+  { signal: 'SIGKILL', waitMs: 5_000 },
+];
+// Recovery after a crash is part of the start, on a loaded machine.
+const READY_TIMEOUT_MS = 60_000;
+const FREE_PORT_ATTEMPTS = 5;
+
+interface ServerPlan {
+  readonly binaries: PostgresBinaries;
+  readonly user: ServiceUser | undefined;
+  readonly data: DataDirectory;
+  readonly guard: Guard;
+  readonly logFile: string;
+}
+
+function createServerArguments(data: DataDirectory, port: number): string[] {
+  const settings: Record<string, string> = {
+    listen_addresses: LOCAL_HOST,
+    port: String(port),
+    unix_socket_directories: '',
+    max_connections: '50',
+    shared_buffers: '32MB',
+    // Workers for asynchronous reads cost about 10 MB each and win nothing at this size.
+    io_method: 'sync',
+    jit: 'off',
+    wal_level: 'minimal',
+    max_wal_senders: '0',
+    max_logical_replication_workers: '0',
+    max_wal_size: '256MB',
+    min_wal_size: '32MB',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    // A failed statement may hold what a user typed; the log keeps the error alone.
+    log_min_error_statement: 'panic',
+  };
+  if (data.isEphemeral) Object.assign(settings, { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' });
+  return [
+    '-D',
+    getClusterFolder(data.path),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+}
+
+function createUrl(role: string, password: string, port: number): string {
+  return `postgresql://${role}:${password}@${LOCAL_HOST}:${port}/postgres`;
+}
+
+/** Connects as soon as the server lets us, creates the reading role, and leaves. */
+async function waitForPostgres(adminUrl: string, readerPassword: string, hasEnded: () => boolean): Promise<boolean> {
+  const { Client } = (await import('pg')).default;
+  return await waitUntil(async () => {
+    if (hasEnded()) return true;
+    const client = new Client({ connectionString: adminUrl });
+    // Losing the server is seen by its exit.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+    } catch {
+      return false;
+    }
+    try {
+      await createReaderRole(client, readerPassword);
+    } finally {
+      await client.end();
+    }
+    return true;
+  }, READY_TIMEOUT_MS);
+}
+
+async function launch(plan: ServerPlan, port: number): Promise<number> {
+  const pid = await plan.guard.serve({
+    command: plan.binaries.postgres,
+    args: createServerArguments(plan.data, port),
+    env: createProgramEnvironment(),
+    user: plan.user,
+    logFile: plan.logFile,
+    stopSteps: STOP_STEPS,
+  });
+  await plan.data.recordServer(pid);
+  return pid;
+}
+
+async function startWithGuard(options: StartOptions, guard: Guard): Promise<EmbeddedPostgres> {
+  const port = await choosePort(options.port, 'Postgres');
+  const user = await findServiceUser();
+  const binaries = await preparePostgresBinaries(user, guard);
+  const data = await openDataDirectory('postgres', options.dataDirectory, guard);
+  const hasCluster = (await readClusterVersion(data.path)) !== undefined;
+  const passwords = await loadPasswords(data.path, ['admin', 'reader'], hasCluster);
+  if (!hasCluster) options.onProgress?.('Postgres: creating the data folder');
+  await prepareCluster({
+    dataDirectory: data.path,
+    isEphemeral: data.isEphemeral,
+    adminPassword: passwords.admin,
+    binaries,
+    user,
+    guard,
+  });
+  const logFile = join(data.path, 'postgres.log');
+  const adminUrl = createUrl(ADMIN_ROLE, passwords.admin, port);
+  const pid = await launch({ binaries, user, data, guard, logFile }, port);
+  let hasEnded = false;
+  void guard.exited.then(() => (hasEnded = true));
+  const isReady = await waitForPostgres(adminUrl, passwords.reader, () => hasEnded);
+  if (!isReady || hasEnded) {
+    const what = hasEnded ? 'Postgres ended while it was starting' : 'Postgres did not answer in time';
+    await guard.stop();
+    const exit = await guard.exited;
+    if (exit.output.includes('Address already in use')) throw createPortTakenError(port, 'Postgres');
+    throw createStartFailure(what, exit);
+  }
+  return {
+    kind: 'postgres',
+    port,
+    pid,
+    url: createUrl(READER_ROLE, passwords.reader, port),
+    adminUrl,
+    exited: guard.exited,
+    stop: () => guard.stop(),
+  };
+}
+
+/** Starts Postgres on 127.0.0.1 and resolves when it answers. */
+export async function startPostgres(options: StartOptions = {}): Promise<EmbeddedPostgres> {
+  const isPortFixed = options.port !== undefined && options.port !== 0;
+  for (let attempt = 1; ; attempt += 1) {
+    const guard = await startGuard('postgres');
+    try {
+      return await startWithGuard(options, guard);
+    } catch (error) {
+      await guard.stop();
+      // Between choosing a free port and using it another program may take it.
+      const isPortLost = error instanceof Error && error.message.includes('the port is taken');
+      if (isPortFixed || !isPortLost || attempt === FREE_PORT_ATTEMPTS) throw error;
+    }
+  }
+}
