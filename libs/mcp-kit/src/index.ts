@@ -1,0 +1,5 @@
+export { defineTool, READ_ONLY_ANNOTATIONS, type Tool, type ToolAnnotations, type ToolContext } from './define-tool.ts';
+export { createRowCollector, type ResultLimits, type RowCollector } from './row-collector.ts';
+export { serveMcp, type ServeOptions, type ServingMcp } from './serve-mcp.ts';
+export { serverSettings } from './server-settings.ts';
+export { type Cell, type Column, type TableResult } from './table-result.ts';

@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { test, type TestContext } from 'node:test';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { ToolError } from '@database-mcp/errors';
+import { createLogger } from '@database-mcp/telemetry';
+import { z } from 'zod';
+import { createRowCollector, defineTool, READ_ONLY_ANNOTATIONS, serveMcp, type Tool } from './index.ts';
+
+const LIMITS = { maxRows: 3, maxBytes: 1_000, maxCellBytes: 100 };
+
+function createTools(onAbort: () => void = () => {}): Tool[] {
+  const annotations = READ_ONLY_ANNOTATIONS;
+  return [
+    defineTool({
+      name: 'echo',
+      description: 'Returns its values as text.',
+      input: z.strictObject({ values: z.array(z.unknown()) }),
+      annotations,
+      async run({ values }) {
+        const collector = createRowCollector(LIMITS);
+        collector.push(values.map(String));
+        return collector.finish(values.map((value) => ({ name: 'v', type: typeof value })));
+      },
+    }),
+    defineTool({
+      name: 'wait',
+      description: 'Waits until it is aborted.',
+      input: z.strictObject({}),
+      annotations,
+      async run(_args, { signal }) {
+        await once(signal, 'abort');
+        onAbort();
+        throw signal.reason;
+      },
+    }),
+    defineTool({
+      name: 'fail',
+      description: 'Fails as asked.',
+      input: z.strictObject({ expected: z.boolean() }),
+      annotations,
+      async run({ expected }) {
+        if (expected) throw new ToolError({ code: 'NOT_FOUND', message: 'no such thing', hint: 'Look elsewhere.' });
+        throw new Error('password=hunter2');
+      },
+    }),
+  ];
+}
+
+async function start(t: TestContext, extra: { onAbort?: () => void; timeoutMs?: number; transport?: 'stdio' } = {}) {
+  const input = new PassThrough();
+  const output = new PassThrough();
+  const serving = await serveMcp({
+    name: 'test-mcp',
+    version: '1.0.0',
+    instructions: 'For tests.',
+    instance: 'test',
+    tools: createTools(extra.onAbort),
+    timeoutMs: extra.timeoutMs ?? 5_000,
+    logger: await createLogger({ service: 'test', level: 'silent', pretty: false }),
+    transport: extra.transport ?? 'streamable-http',
+    host: '127.0.0.1',
+    port: 0,
+    allowedHosts: [],
+    allowedOrigins: [],
+    ready: () => Promise.resolve({ ready: true }),
+    stdio: { input, output },
+  });
+  t.after(() => serving.close());
+  return { url: serving.url ?? '', input, output, serving };
+}
+
+async function connect(t: TestContext, url: string, era: 'auto' | 'legacy'): Promise<Client> {
+  const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: era } });
+  await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+  t.after(() => client.close());
+  return client;
+}
+
+for (const era of ['auto', 'legacy'] as const) {
+  test(`tools are listed and called by a client of the ${era} era`, async (t) => {
+    const { url } = await start(t);
+    const client = await connect(t, url, era);
+    const { tools } = await client.listTools();
+    assert.deepEqual(
+      tools.map((tool) => tool.name),
+      ['test_echo', 'test_wait', 'test_fail'],
+    );
+    const result = await client.callTool({ name: 'test_echo', arguments: { values: ['a', 1] } });
+    assert.deepEqual(result.structuredContent, {
+      columns: [
+        { name: 'v', type: 'string' },
+        { name: 'v', type: 'number' },
+      ],
+      rows: [['a', '1']],
+      rowCount: 1,
+      truncated: false,
+    });
+    const [block] = result.content;
+    assert.ok(block?.type === 'text');
+    assert.deepEqual(JSON.parse(block.text), result.structuredContent);
+  });
+
+  test(`a call of the ${era} era is aborted when its client goes away`, async (t) => {
+    const aborted = Promise.withResolvers<void>();
+    const { url } = await start(t, { onAbort: aborted.resolve });
+    const gone = new AbortController();
+    const request = fetch(url, {
+      method: 'POST',
+      headers: headersOf(era),
+      body: bodyOf(era, 'test_wait', {}),
+      signal: gone.signal,
+    });
+    const failed = assert.rejects(request.then((response) => response.text()));
+    await new Promise((resolve) => setImmediate(resolve));
+    setTimeout(() => gone.abort(), 100);
+    await aborted.promise;
+    await failed;
+  });
+}
+
+const META = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+
+function headersOf(era: string, name = 'test_wait'): Record<string, string> {
+  const common = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  if (era === 'legacy') return common;
+  return { ...common, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name };
+}
+
+function bodyOf(era: string, name: string, args: object): string {
+  const params = { name, arguments: args, ...(era === 'legacy' ? {} : { _meta: META }) };
+  return JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
+}
+
+test('an integer that no double holds arrives exactly', async (t) => {
+  const { url } = await start(t);
+  const body = bodyOf('auto', 'test_echo', { values: ['HERE'] }).replace(
+    '"HERE"',
+    '9007199254740993, -9223372036854775808, 1.5',
+  );
+  const response = await fetch(url, { method: 'POST', headers: headersOf('auto', 'test_echo'), body });
+  const answer = (await response.json()) as { result: { structuredContent: { rows: unknown } } };
+  assert.deepEqual(answer.result.structuredContent.rows, [['9007199254740993', '-9223372036854775808', '1.5']]);
+});
+
+test('failures are isError results that say what to do, and hide what is internal', async (t) => {
+  const { url } = await start(t, { timeoutMs: 50 });
+  const client = await connect(t, url, 'auto');
+  const table: [name: string, args: Record<string, unknown>, expected: RegExp, why: string][] = [
+    [
+      'test_echo',
+      { valus: [] },
+      /^INVALID_ARGUMENT: .*values.*\nNext: The arguments are: values\.$/s,
+      'a misspelt argument',
+    ],
+    ['test_fail', { expected: true }, /^NOT_FOUND: no such thing\nNext: Look elsewhere\.$/, 'an expected failure'],
+    ['test_fail', { expected: false }, /^INTERNAL: (?!.*hunter2).*reference [0-9a-f]{8}\.$/s, 'a bug'],
+    ['test_wait', {}, /^TIMEOUT: The statement took longer than 0\.05 s/, 'the deadline'],
+  ];
+  for (const [name, args, expected, why] of table) {
+    const result = await client.callTool({ name, arguments: args });
+    assert.equal(result.isError, true, why);
+    const [block] = result.content;
+    assert.ok(block?.type === 'text');
+    assert.match(block.text, expected, why);
+  }
+  await assert.rejects(
+    client.callTool({ name: 'test_ecko', arguments: {} }),
+    /Unknown tool "test_ecko"\. Did you mean "test_echo"/,
+  );
+});
+
+test('malformed and oversized bodies get JSON-RPC errors', async (t) => {
+  const { url } = await start(t);
+  const headers = headersOf('legacy');
+  const table: [body: string, status: number, code: number, why: string][] = [
+    ['{"jsonrpc":', 400, -32700, 'cut JSON'],
+    [JSON.stringify('x'.repeat(20 * 1024 * 1024)), 413, -32600, '20 MiB'],
+    ['[]', 400, -32600, 'an empty batch'],
+  ];
+  for (const [body, status, code, why] of table) {
+    const response = await fetch(url, { method: 'POST', headers, body });
+    assert.equal(response.status, status, why);
+    assert.equal(((await response.json()) as { error: { code: number } }).error.code, code, why);
+  }
+});
+
+test('stdio answers what was asked before its input ended, keeps integers exact and refuses lines that are no JSON', async (t) => {
+  const { input, output, serving } = await start(t, { transport: 'stdio' });
+  let text = '';
+  output.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const initialize = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } };
+  input.write(`${JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params: initialize })}\n`);
+  input.write('this is no JSON\n');
+  input.write(`${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`);
+  input.end(`${bodyOf('legacy', 'test_echo', { values: ['HERE'] }).replace('"HERE"', '9007199254740993')}\n`);
+  await serving.ended;
+  await serving.close();
+  const answers = text
+    .trim()
+    .split('\n')
+    .map(
+      (line) => JSON.parse(line) as { id: number | null; error?: { code: number }; result?: Record<string, unknown> },
+    );
+  assert.equal(answers.find((answer) => answer.id === null)?.error?.code, -32700);
+  const called = answers.find((answer) => answer.id === 1)?.result?.['structuredContent'] as { rows: unknown };
+  assert.deepEqual(called.rows, [['9007199254740993']]);
+});
+
+test('a collector stops at its caps, always takes one row, and says what is missing', () => {
+  const byRows = createRowCollector(LIMITS);
+  assert.deepEqual(
+    [1, 2, 3, 4].map((value) => byRows.push([value])),
+    [true, true, true, false],
+  );
+  const cut = byRows.finish([{ name: 'a', type: 'int4' }]);
+  assert.equal(cut.truncated, true);
+  assert.equal(cut.rowCount, 3);
+  const full = createRowCollector(LIMITS);
+  for (const value of [1, 2, 3]) full.push([value]);
+  assert.equal(full.finish([]).truncated, false, 'exactly the cap is not truncated');
+  const byBytes = createRowCollector({ ...LIMITS, maxBytes: 10, maxCellBytes: 1_000 });
+  assert.ok(byBytes.push(['x'.repeat(500)]), 'the first row is taken whatever its size');
+  assert.equal(byBytes.push(['y']), false);
+  const byCell = createRowCollector(LIMITS);
+  byCell.push(['é'.repeat(200)]);
+  const cell = byCell.finish([]).rows[0]?.[0];
+  assert.match(String(cell), /^é{50}… \[cut: 400 bytes in all\]$/);
+});
