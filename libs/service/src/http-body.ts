@@ -43,20 +43,20 @@ export function sendJsonText(response: ServerResponse, status: number, text: str
   response.end(text);
 }
 
-/** Refuses a body that is still arriving: answers, then drops a bounded rest, then ends the connection. */
+/**
+ * Refuses a body that is still arriving: answers at once and drops the bounded rest. Closing the connection instead
+ * would reset it while the client still sends, and many clients then never see the answer.
+ */
 export function refuseBody(request: IncomingMessage, response: ServerResponse, status: number, body: unknown): void {
-  response.setHeader('connection', 'close');
-  sendJson(response, status, body);
+  const { socket } = request;
+  const timer = setTimeout(() => socket.destroy(), DISCARD_LIMIT_MS);
+  const done = (): void => clearTimeout(timer);
   let dropped = 0;
-  const end = (): void => {
-    clearTimeout(timer);
-    request.destroy();
-  };
-  const timer = setTimeout(end, DISCARD_LIMIT_MS);
   request.on('data', (chunk: Buffer) => {
     dropped += chunk.length;
-    if (dropped > DISCARD_LIMIT_BYTES) end();
+    if (dropped > DISCARD_LIMIT_BYTES) socket.destroy();
   });
-  request.on('end', () => clearTimeout(timer)).on('close', () => clearTimeout(timer));
-  request.resume();
+  request.on('end', done);
+  socket.once('close', done);
+  sendJson(response, status, body);
 }
