@@ -27,8 +27,8 @@ export function describeSyntaxError(text: string): string {
     if (cursor.at < text.length) throw new SyntaxProblem('trailing characters', cursor.at + 1);
     return 'invalid JSON';
   } catch (error) {
-    if (error instanceof SyntaxProblem) return `${error.message} at ${place(text, error.position)}`;
-    return 'recursion limit exceeded';
+    if (!(error instanceof SyntaxProblem)) throw error;
+    return `${error.message} at ${place(text, error.position)}`;
   }
 }
 

@@ -30,6 +30,8 @@ interface SourceAwareJson {
 
 const exactJson = JSON as unknown as SourceAwareJson;
 
+// As in the real server; it also keeps every recursion over a value within the stack.
+const MAX_DEPTH = 127;
 const MAX_UINT64 = 18446744073709551615n;
 const MIN_INT64 = -9223372036854775808n;
 
@@ -41,14 +43,29 @@ function toExactNumber(value: number, source: string): Json {
   return exact > MAX_UINT64 || exact < MIN_INT64 ? new WholeFloat(value) : exact;
 }
 
+/** Whether lists and objects stand in each other deeper than the limit; brackets inside texts do not count. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let isInText = false;
+  for (let at = 0; at < text.length && depth <= MAX_DEPTH; at++) {
+    const character = text[at];
+    if (character === '"') isInText = !isInText;
+    else if (isInText) at += character === '\\' ? 1 : 0;
+    else if (character === '[' || character === '{') depth++;
+    else if (character === ']' || character === '}') depth--;
+  }
+  return depth > MAX_DEPTH;
+}
+
 /** Parses a request body, or throws the answer that a Qdrant server gives for it. */
 export function parseJson(text: string): Json {
+  if (isTooDeep(text)) throw ApiError.format('recursion limit exceeded');
   try {
     return exactJson.parse(text, (_key, value, context) =>
       typeof value === 'number' && context.source !== undefined ? toExactNumber(value, context.source) : value,
     ) as Json;
   } catch (error) {
-    if (error instanceof RangeError) throw ApiError.format('recursion limit exceeded');
+    if (!(error instanceof SyntaxError)) throw error;
     throw ApiError.format(describeSyntaxError(text));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The stand-in as a process: `node main.ts [--port N] [--data FILE] [--until-stdin-closes]`.
- * Prints one line `ready <port>` on standard output when it answers; all other words go to standard error.
+ * The stand-in as a process: `node main.ts [--port N] [--data FILE]`. Without a file its data are in memory only.
+ * Prints `ready <port>` when it answers. Ends on SIGTERM and SIGINT, after saving what changed.
  */
 import { parseArgs } from 'node:util';
 import { createStandInServer, IMITATED_VERSION } from './server.ts';
@@ -13,11 +13,9 @@ const { values } = parseArgs({
   options: {
     port: { type: 'string', default: '6333' },
     data: { type: 'string' },
-    'until-stdin-closes': { type: 'boolean', default: false },
   },
 });
 
-process.title = 'qdrant-stand-in';
 // Whoever started this may be gone already when it wants to say something.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
@@ -69,6 +67,3 @@ server.listen(Number(values.port), '127.0.0.1', () => {
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, end);
-if (values['until-stdin-closes']) {
-  process.stdin.on('close', end).on('end', end).on('error', end).resume();
-}

@@ -2,7 +2,16 @@
  * The data file of a stand-in: one JSON line for the format, then one for each collection, each followed by its points.
  * It is always written whole beside the old one and then put in its place, so a reader never sees half a file.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import type { Collection } from './collection.ts';
 import { field, isObject, parseJson, printJson, toInteger } from './json.ts';
@@ -42,7 +51,7 @@ export function saveSnapshot(store: Store, file: string): void {
   const descriptor = openSync(draft, 'w', 0o600);
   let lines: string[] = [];
   const flush = (): void => {
-    if (lines.length > 0) writeSync(descriptor, `${lines.join('\n')}\n`);
+    if (lines.length > 0) writeFileSync(descriptor, `${lines.join('\n')}\n`);
     lines = [];
   };
   for (const line of printLines(store)) {
