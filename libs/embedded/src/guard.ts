@@ -88,6 +88,8 @@ interface PendingRequest {
   resolve(report: GuardReport): void;
   reject(error: Error): void;
   onOutput?: ((text: string) => void) | undefined;
+  /** Nobody waits for it: it must not keep the parent's event loop alive. */
+  isBackground: boolean;
 }
 
 // Longer than the longest list of stop steps; after it the guard is taken to be stuck.
@@ -176,9 +178,10 @@ class GuardConnection implements Guard {
   #ask(order: GuardOrder, onOutput?: (text: string) => void): Promise<GuardReport> {
     if (this.#isFinished) return Promise.reject(new Error('The guard process has ended.'));
     const id = this.#nextId++;
-    this.#setReferenced(true);
+    const isBackground = order.do === 'run' && order.background === true;
+    if (!isBackground) this.#setReferenced(true);
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, onOutput });
+      this.#pending.set(id, { resolve, reject, onOutput, isBackground });
       this.#child.stdin.write(`${JSON.stringify({ id, ...order })}\n`);
     });
   }
@@ -192,7 +195,7 @@ class GuardConnection implements Guard {
       return;
     }
     this.#pending.delete(report.id);
-    if (this.#pending.size === 0) this.#setReferenced(false);
+    if (![...this.#pending.values()].some((waiting) => !waiting.isBackground)) this.#setReferenced(false);
     if (report.error === undefined) request?.resolve(report);
     else request?.reject(new Error(report.error));
   }

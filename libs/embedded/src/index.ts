@@ -1,3 +1,12 @@
+export type { ProcessExit } from './guard.ts';
+export { JavaMissingError } from './neo4j/java.ts';
+export { startNeo4j } from './neo4j/start.ts';
+export type { EmbeddedNeo4j } from './neo4j/start.ts';
+export { PortTakenError } from './ports.ts';
 export { startPostgres } from './postgres/start.ts';
 export type { EmbeddedPostgres } from './postgres/start.ts';
+export { startQdrant } from './qdrant/start.ts';
+export type { EmbeddedQdrant, QdrantStartOptions } from './qdrant/start.ts';
+export { loadSampleData } from './sample-data/load.ts';
+export type { SampleDataOutcome, SampleDataResult, SampleDataTargets } from './sample-data/load.ts';
 export type { EmbeddedServer, StartOptions } from './start-options.ts';

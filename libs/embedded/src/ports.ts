@@ -25,13 +25,21 @@ export async function choosePort(wanted: number | undefined, databaseName: strin
   }
 }
 
+/** Another program holds the port. */
+export class PortTakenError extends Error {
+  constructor(port: number, databaseName: string, cause?: unknown) {
+    super(
+      `${databaseName} cannot listen on ${LOCAL_HOST}:${port}: the port is taken or not allowed. ` +
+        'Stop the program that holds it, or give another port with --port N (option `port`).',
+      { cause },
+    );
+    this.name = 'PortTakenError';
+  }
+}
+
 /** The error for a port that another program holds. */
-export function createPortTakenError(port: number, databaseName: string, cause?: unknown): Error {
-  return new Error(
-    `${databaseName} cannot listen on ${LOCAL_HOST}:${port}: the port is taken or not allowed. ` +
-      'Stop the program that holds it, or give another port with --port N (option `port`).',
-    { cause },
-  );
+export function createPortTakenError(port: number, databaseName: string, cause?: unknown): PortTakenError {
+  return new PortTakenError(port, databaseName, cause);
 }
 
 /** Calls a probe until it answers true; false when the time is over. */

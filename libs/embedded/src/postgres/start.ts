@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import { loadPasswords, openDataDirectory } from '../data-directory.ts';
 import type { DataDirectory } from '../data-directory.ts';
-import { createProgramEnvironment, startGuard } from '../guard.ts';
+import { createProgramEnvironment } from '../guard.ts';
 import type { Guard, StopStep } from '../guard.ts';
+import { startGuarded } from '../guarded-start.ts';
 import { LOCAL_HOST, choosePort, createPortTakenError, waitUntil } from '../ports.ts';
 import { createStartFailure } from '../start-failure.ts';
 import type { EmbeddedServer, StartOptions } from '../start-options.ts';
@@ -31,7 +32,6 @@ const STOP_STEPS: readonly StopStep[] = [
 ];
 // Recovery after a crash is part of the start, on a loaded machine.
 const READY_TIMEOUT_MS = 60_000;
-const FREE_PORT_ATTEMPTS = 5;
 
 interface ServerPlan {
   readonly binaries: PostgresBinaries;
@@ -149,17 +149,6 @@ async function startWithGuard(options: StartOptions, guard: Guard): Promise<Embe
 }
 
 /** Starts Postgres on 127.0.0.1 and resolves when it answers. */
-export async function startPostgres(options: StartOptions = {}): Promise<EmbeddedPostgres> {
-  const isPortFixed = options.port !== undefined && options.port !== 0;
-  for (let attempt = 1; ; attempt += 1) {
-    const guard = await startGuard('postgres');
-    try {
-      return await startWithGuard(options, guard);
-    } catch (error) {
-      await guard.stop();
-      // Between choosing a free port and using it another program may take it.
-      const isPortLost = error instanceof Error && error.message.includes('the port is taken');
-      if (isPortFixed || !isPortLost || attempt === FREE_PORT_ATTEMPTS) throw error;
-    }
-  }
+export function startPostgres(options: StartOptions = {}): Promise<EmbeddedPostgres> {
+  return startGuarded('postgres', options, (guard) => startWithGuard(options, guard));
 }
