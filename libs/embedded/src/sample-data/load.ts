@@ -32,13 +32,12 @@ export async function loadSampleData(targets: SampleDataTargets): Promise<Sample
   const load = async (
     key: keyof SampleDataResult,
     title: string,
-    url: string | undefined,
-    run: (url: string) => Promise<SampleDataOutcome>,
+    url: string,
+    run: () => Promise<SampleDataOutcome>,
   ): Promise<void> => {
-    if (url === undefined) return;
     const startedAt = performance.now();
     try {
-      const outcome = await run(url);
+      const outcome = await run();
       result[key] = outcome;
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       const done = outcome === 'loaded' ? `loaded ${countries.length} countries in ${seconds} s` : 'already there';
@@ -48,9 +47,10 @@ export async function loadSampleData(targets: SampleDataTargets): Promise<Sample
     }
   };
   await Promise.all([
-    load('postgres', 'Postgres', postgresAdminUrl, (url) => loadPostgres(url, countries)),
-    load('neo4j', 'Neo4j', neo4j?.uri, (uri) => loadNeo4j({ username: '', password: '', ...neo4j, uri }, countries)),
-    load('qdrant', 'Qdrant', qdrantUrl, (url) => loadQdrant({ url, apiKey: qdrantApiKey }, countries)),
+    postgresAdminUrl && load('postgres', 'Postgres', postgresAdminUrl, () => loadPostgres(postgresAdminUrl, countries)),
+    neo4j && load('neo4j', 'Neo4j', neo4j.uri, () => loadNeo4j(neo4j, countries)),
+    qdrantUrl &&
+      load('qdrant', 'Qdrant', qdrantUrl, () => loadQdrant({ url: qdrantUrl, apiKey: qdrantApiKey }, countries)),
   ]);
   const [first] = problems;
   if (problems.length > 1) {
@@ -62,8 +62,8 @@ export async function loadSampleData(targets: SampleDataTargets): Promise<Sample
 
 function toLoadError(title: string, url: string, cause: unknown): Error {
   return new Error(
-    `The sample data could not be loaded into ${title}${toPlace(url)}, and nothing of it was left there. ` +
-      toReason(cause),
+    `The sample data could not be loaded into ${title}${toPlace(url)}: ${toReason(cause).replace(/[.\s]+$/, '')}. ` +
+      'When that is mended, load again: each database gets all of it or nothing.',
     { cause },
   );
 }

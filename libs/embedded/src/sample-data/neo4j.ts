@@ -18,6 +18,7 @@ export interface Neo4jTarget {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const TRANSACTION_TIMEOUT_MS = 60_000;
+const INDEX_TIMEOUT_S = 30;
 
 const NOTES =
   'BORDERS is stored once for each direction (only LKA to IND has no opposite). A property that is not known is ' +
@@ -50,6 +51,7 @@ export async function loadNeo4j(
     if (await hasSampleGraph(session)) return 'present';
     const created = await createSchema(session);
     try {
+      await session.run(`CALL db.awaitIndexes(${INDEX_TIMEOUT_S})`);
       return await session.executeWrite((transaction) => createGraph(transaction, countries), {
         timeout: TRANSACTION_TIMEOUT_MS,
       });
@@ -70,13 +72,14 @@ function createDriver({ uri, username, password }: Neo4jTarget): Driver {
   });
 }
 
+/** Looks for the marker last: a loader that ends between the two questions must not look like somebody else's data. */
 async function hasSampleGraph(session: Session): Promise<boolean> {
-  const { name } = loadSampleDataSource();
-  const marker = await session.run('MATCH (n:SampleData {name: $name}) RETURN n.version LIMIT 1', { name });
-  if (marker.records.length > 0) return true;
   const taken = await session.run<{ label: string }>(
     NODE_KEYS.map(({ label }) => `MATCH (n:${label}) WITH n LIMIT 1 RETURN '${label}' AS label`).join(' UNION ALL '),
   );
+  const { name } = loadSampleDataSource();
+  const marker = await session.run('MATCH (n:SampleData {name: $name}) RETURN n.version LIMIT 1', { name });
+  if (marker.records.length > 0) return true;
   if (taken.records.length === 0) return false;
   throw new Error(
     `There are already nodes labelled ${taken.records.map((record) => record.get('label')).join(', ')} that did not ` +
@@ -84,24 +87,20 @@ async function hasSampleGraph(session: Session): Promise<boolean> {
   );
 }
 
-/** Returns what it created, leaving out what was there before. */
+/** Returns what it created, leaving out what was there before; retried when another loader holds the schema locks. */
 async function createSchema(session: Session): Promise<SchemaItem[]> {
-  const created: SchemaItem[] = [];
-  try {
+  return await session.executeWrite(async (transaction) => {
+    const items: SchemaItem[] = [];
     for (const item of SCHEMA) {
-      const { summary } = await session.run(`CREATE ${item.kind} ${item.name} IF NOT EXISTS ${item.definition}`);
+      const { summary } = await transaction.run(`CREATE ${item.kind} ${item.name} IF NOT EXISTS ${item.definition}`);
       const { constraintsAdded = 0, indexesAdded = 0 } = summary.counters.updates();
-      if (constraintsAdded + indexesAdded > 0) created.push(item);
+      if (constraintsAdded + indexesAdded > 0) items.push(item);
     }
-    await session.run('CALL db.awaitIndexes(30)');
-    return created;
-  } catch (error) {
-    await dropSchema(session, created);
-    throw error;
-  }
+    return items;
+  });
 }
 
-/** Never hides the error that led here: what cannot be dropped stays as an empty, harmless constraint. */
+/** Never hides the error that led here: what cannot be dropped stays as constraints without data. */
 async function dropSchema(session: Session, items: readonly SchemaItem[]): Promise<void> {
   for (const { kind, name } of items) {
     await session.run(`DROP ${kind} ${name} IF EXISTS`).catch(() => {});
