@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openDataDirectory } from '../data-directory.ts';
 import type { DataDirectory } from '../data-directory.ts';
-import { createProgramEnvironment, startGuard } from '../guard.ts';
+import { createProgramEnvironment } from '../guard.ts';
 import type { CommandOptions, Guard, ProcessExit, StopStep } from '../guard.ts';
-import { LOCAL_HOST, choosePort, createPortTakenError, waitUntil } from '../ports.ts';
+import { startGuarded } from '../guarded-start.ts';
+import { LOCAL_HOST, PortTakenError, choosePort, waitUntil } from '../ports.ts';
 import { createStartFailure } from '../start-failure.ts';
 import type { StartOptions } from '../start-options.ts';
 import { findQdrantBinary } from './binary.ts';
@@ -49,7 +50,6 @@ const STOP_STEPS: readonly StopStep[] = [
   { signal: 'SIGTERM', waitMs: 10_000 },
   { signal: 'SIGKILL', waitMs: 5_000 },
 ];
-const FREE_PORT_ATTEMPTS = 5;
 const STAND_IN_MAIN = fileURLToPath(new URL('stand-in/main.ts', import.meta.url));
 
 const STAND_IN_NOTICE =
@@ -130,7 +130,9 @@ async function startWithGuard(plan: ServerPlan, options: StartOptions, guard: Gu
     logFile: join(data.path, 'qdrant.log'),
     stopSteps: STOP_STEPS,
   });
-  await data.recordServer(pid);
+  // A server that ends at once takes its temporary folder along; that it ended is the problem to report then.
+  let recordProblem: unknown;
+  await data.recordServer(pid).catch((error: unknown) => (recordProblem = error));
   let hasEnded = false;
   void guard.exited.then(() => (hasEnded = true));
   const url = `http://${LOCAL_HOST}:${port}`;
@@ -145,9 +147,10 @@ async function startWithGuard(plan: ServerPlan, options: StartOptions, guard: Gu
     const what = hasEnded ? 'ended while it was starting' : 'did not answer in time';
     await guard.stop();
     const exit = await guard.exited;
-    if (/address already in use|EADDRINUSE/i.test(exit.output)) throw createPortTakenError(port, plan.name);
+    if (/address already in use|EADDRINUSE/i.test(exit.output)) throw new PortTakenError(port, plan.name);
     throw createStartFailure(`${plan.name} ${what}`, exit);
   }
+  if (recordProblem !== undefined) throw recordProblem;
   return {
     kind: 'qdrant',
     flavour: plan.flavour,
@@ -160,19 +163,8 @@ async function startWithGuard(plan: ServerPlan, options: StartOptions, guard: Gu
   };
 }
 
-async function startServer(plan: ServerPlan, options: StartOptions): Promise<EmbeddedQdrant> {
-  const isPortFixed = options.port !== undefined && options.port !== 0;
-  for (let attempt = 1; ; attempt += 1) {
-    const guard = await startGuard('qdrant');
-    try {
-      return await startWithGuard(plan, options, guard);
-    } catch (error) {
-      await guard.stop();
-      // Between choosing a free port and using it another program may take it.
-      const isPortLost = error instanceof Error && error.message.includes('the port is taken');
-      if (isPortFixed || !isPortLost || attempt === FREE_PORT_ATTEMPTS) throw error;
-    }
-  }
+function startServer(plan: ServerPlan, options: StartOptions): Promise<EmbeddedQdrant> {
+  return startGuarded('qdrant', options, (guard) => startWithGuard(plan, options, guard));
 }
 
 /** Gives a Qdrant that answers: an existing one by URL, else the real program, else the stand-in. */
