@@ -28,9 +28,16 @@ const server = require('node:http').createServer((_request, response) => {
 server.listen(Number(process.env.QDRANT__SERVICE__HTTP_PORT), process.env.QDRANT__SERVICE__HOST);
 `;
 
+// Started by the current test; the tests of a file run one after the other.
+const servers: EmbeddedQdrant[] = [];
+
 async function createFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'qdrant-start-test-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    // Hooks run in the order in which they were set; a server that is still there would write its files again.
+    for (const server of servers.splice(0)) await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
@@ -49,6 +56,7 @@ function setEnvironment(t: TestContext, named: string | undefined, searchPath: s
 
 async function start(t: TestContext, options: QdrantStartOptions): Promise<EmbeddedQdrant> {
   const qdrant = await startQdrant(options);
+  servers.push(qdrant);
   t.after(() => qdrant.stop());
   return qdrant;
 }

@@ -38,6 +38,9 @@ const store = new Store(() => {
 
 try {
   if (values.data !== undefined) loadSnapshot(store, values.data);
+  // What was just read need not be written.
+  clearTimeout(saving);
+  saving = undefined;
 } catch (error) {
   console.error(`qdrant stand-in: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1);
