@@ -1,6 +1,13 @@
 /** The databases of `npm start`: those that were named, and embedded ones for the rest. */
 import { join, resolve } from 'node:path';
-import { JavaMissingError, loadSampleData, startNeo4j, startPostgres, startQdrant } from '@database-mcp/embedded';
+import {
+  JavaMissingError,
+  loadSampleData,
+  startNeo4j,
+  startPostgres,
+  startQdrant,
+  type SampleDataTargets,
+} from '@database-mcp/embedded';
 import type { LocalOptions } from './options.ts';
 
 /** A database that runs, and what its server needs to know. */
@@ -21,14 +28,6 @@ export interface Databases {
 
 type Say = (line: string) => void;
 
-const NO_STOP = (): Promise<void> => Promise.resolve();
-
-interface Started {
-  database: RunningDatabase;
-  /** How to load the sample data; absent for a database that is not ours. */
-  sample?: Parameters<typeof loadSampleData>[0];
-}
-
 /** Starts all three at once. A missing Java is no failure; anything else is, and stops what had started. */
 export async function startDatabases(options: LocalOptions, env: NodeJS.ProcessEnv, say: Say): Promise<Databases> {
   const results = await Promise.allSettled([
@@ -36,88 +35,83 @@ export async function startDatabases(options: LocalOptions, env: NodeJS.ProcessE
     startQdrantDatabase(options, env, say),
     startNeo4jDatabase(options, env, say),
   ]);
-  const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const running = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
-  const missing = failures
-    .filter((error) => error instanceof JavaMissingError)
-    .map((error) => ({ kind: 'neo4j', reason: error.message }));
   const fatal = failures.find((error) => !(error instanceof JavaMissingError));
-  try {
-    if (fatal) throw fatal;
-    if (options.sample) {
-      await Promise.all(
-        started.flatMap(({ sample }) => (sample ? [loadSampleData({ ...sample, onProgress: say })] : [])),
-      );
-    }
-  } catch (error) {
-    await Promise.allSettled(started.map(({ database }) => database.stop()));
-    throw error;
+  if (fatal) {
+    await Promise.allSettled(running.map((database) => database.stop()));
+    throw fatal;
   }
-  return { running: started.map(({ database }) => database), missing };
+  return { running, missing: failures.map((error) => ({ kind: 'neo4j', reason: error.message })) };
 }
 
-async function startPostgresDatabase(options: LocalOptions, say: Say): Promise<Started> {
-  if (options.postgresUrl) {
-    const env = { POSTGRES_URL: options.postgresUrl };
-    return { database: { kind: 'postgres', description: 'your PostgreSQL', env, stop: NO_STOP } };
-  }
+async function startPostgresDatabase(options: LocalOptions, say: Say): Promise<RunningDatabase> {
+  if (options.postgresUrl) return foreign('postgres', 'your PostgreSQL', { POSTGRES_URL: options.postgresUrl });
   const place = dataPlace(options, 'postgres');
   const postgres = await startPostgres({ ...place.start, onProgress: say });
+  await loadSample(options, postgres, { postgresAdminUrl: postgres.adminUrl }, say);
   return {
-    database: {
-      kind: 'postgres',
-      description: `PostgreSQL 18, embedded, ${place.text}`,
-      env: { POSTGRES_URL: postgres.url },
-      stop: () => postgres.stop(),
-    },
-    sample: { postgresAdminUrl: postgres.adminUrl },
+    kind: 'postgres',
+    description: `PostgreSQL 18, embedded, ${place.text}`,
+    env: { POSTGRES_URL: postgres.url },
+    stop: () => postgres.stop(),
   };
 }
 
-async function startQdrantDatabase(options: LocalOptions, env: NodeJS.ProcessEnv, say: Say): Promise<Started> {
+async function startQdrantDatabase(options: LocalOptions, env: NodeJS.ProcessEnv, say: Say): Promise<RunningDatabase> {
+  if (options.qdrantUrl) {
+    return foreign('qdrant', 'your Qdrant', {
+      QDRANT_URL: options.qdrantUrl,
+      QDRANT_API_KEY: env['QDRANT_API_KEY'] ?? '',
+    });
+  }
   const place = dataPlace(options, 'qdrant');
-  const qdrant = await startQdrant({
-    ...place.start,
-    url: options.qdrantUrl,
-    apiKey: env['QDRANT_API_KEY'],
-    onProgress: say,
-  });
-  const foreign = qdrant.flavour === 'existing';
-  const flavour = {
-    existing: 'your Qdrant',
-    binary: `Qdrant ${qdrant.version}, embedded, ${place.text}`,
-    'stand-in': `a small stand-in for Qdrant, ${place.text} (for the real one set QDRANT_URL or QDRANT_BINARY)`,
-  }[qdrant.flavour];
+  const qdrant = await startQdrant({ ...place.start, onProgress: say });
+  await loadSample(options, qdrant, { qdrantUrl: qdrant.url }, say);
+  const standIn = `a small stand-in for Qdrant, ${place.text} (for the real one set QDRANT_URL or QDRANT_BINARY)`;
   return {
-    database: { kind: 'qdrant', description: flavour, env: { QDRANT_URL: qdrant.url }, stop: () => qdrant.stop() },
-    ...(foreign ? {} : { sample: { qdrantUrl: qdrant.url } }),
+    kind: 'qdrant',
+    description: qdrant.flavour === 'binary' ? `Qdrant ${qdrant.version}, embedded, ${place.text}` : standIn,
+    env: { QDRANT_URL: qdrant.url, QDRANT_API_KEY: '' },
+    stop: () => qdrant.stop(),
   };
 }
 
-async function startNeo4jDatabase(options: LocalOptions, env: NodeJS.ProcessEnv, say: Say): Promise<Started> {
+async function startNeo4jDatabase(options: LocalOptions, env: NodeJS.ProcessEnv, say: Say): Promise<RunningDatabase> {
   if (options.neo4jUri) {
     const login = { NEO4J_USERNAME: env['NEO4J_USERNAME'] ?? 'neo4j', NEO4J_PASSWORD: env['NEO4J_PASSWORD'] ?? '' };
-    return {
-      database: {
-        kind: 'neo4j',
-        description: 'your Neo4j',
-        env: { NEO4J_URI: options.neo4jUri, ...login },
-        stop: NO_STOP,
-      },
-    };
+    return foreign('neo4j', 'your Neo4j', { NEO4J_URI: options.neo4jUri, ...login });
   }
   const place = dataPlace(options, 'neo4j');
   const neo4j = await startNeo4j({ ...place.start, onProgress: say });
   const { uri, username, password } = neo4j;
+  await loadSample(options, neo4j, { neo4j: { uri, username, password } }, say);
   return {
-    database: {
-      kind: 'neo4j',
-      description: `Neo4j Community 5.26, embedded, ${place.text}`,
-      env: { NEO4J_URI: uri, NEO4J_USERNAME: username, NEO4J_PASSWORD: password },
-      stop: () => neo4j.stop(),
-    },
-    sample: { neo4j: { uri, username, password } },
+    kind: 'neo4j',
+    description: `Neo4j Community 5.26, embedded, ${place.text}`,
+    env: { NEO4J_URI: uri, NEO4J_USERNAME: username, NEO4J_PASSWORD: password },
+    stop: () => neo4j.stop(),
   };
+}
+
+/** A database that is not ours: nothing is started, loaded or stopped. */
+function foreign(kind: RunningDatabase['kind'], description: string, env: Record<string, string>): RunningDatabase {
+  return { kind, description, env, stop: () => Promise.resolve() };
+}
+
+async function loadSample(
+  options: LocalOptions,
+  database: { stop(): Promise<void> },
+  targets: SampleDataTargets,
+  say: Say,
+): Promise<void> {
+  if (!options.sample) return;
+  try {
+    await loadSampleData({ ...targets, onProgress: say });
+  } catch (error) {
+    await database.stop();
+    throw error;
+  }
 }
 
 function dataPlace(options: LocalOptions, name: string): { start: { dataDirectory?: string }; text: string } {
