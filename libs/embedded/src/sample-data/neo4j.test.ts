@@ -118,9 +118,9 @@ test('a failure half-way leaves neither data nor constraints, and a later load s
 });
 
 test('a constraint that was there before survives a failure', async () => {
-  await query('CREATE CONSTRAINT mine FOR (n:Country) REQUIRE n.cca3 IS UNIQUE');
+  await query('CREATE CONSTRAINT sample_country_cca3 FOR (n:Country) REQUIRE n.cca3 IS UNIQUE');
   await assert.rejects(loadNeo4j(target, [...countries, ...countries]), /already exists/);
-  assert.deepEqual(await listSchema(), ['CONSTRAINT mine']);
+  assert.deepEqual(await listSchema(), ['CONSTRAINT sample_country_cca3']);
 });
 
 test('two loads at the same time end with one graph', async () => {

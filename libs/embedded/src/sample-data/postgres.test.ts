@@ -116,6 +116,15 @@ test('a failure half-way leaves nothing, and a later load succeeds', async () =>
   assert.equal(await loadPostgres(url, countries), 'loaded');
 });
 
+test('a role without rights of its own can read the tables in any database', async () => {
+  const url = await createDatabase('readable');
+  await loadPostgres(url, countries);
+  const reader = new URL(server.url);
+  reader.pathname = new URL(url).pathname;
+  assert.deepEqual(await query(reader.href, 'SELECT count(*)::int FROM country_translation'), [[5750]]);
+  await assert.rejects(query(reader.href, 'SET transaction_read_only = off; DELETE FROM border'), /permission denied/);
+});
+
 test('two loads at the same time end with one set of tables', async () => {
   const url = await createDatabase('together');
   const outcomes = await Promise.all([loadPostgres(url, countries), loadPostgres(url, countries)]);
