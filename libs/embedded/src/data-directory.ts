@@ -2,14 +2,12 @@
  * The folder of one embedded server: created, locked against a second server, with its secrets.
  * What lies in it besides is the database's own business.
  */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { isProcessAlive } from './guard.ts';
+import { join } from 'node:path';
 import type { Guard } from './guard.ts';
+import { createFileOnce, isLiveProcess, removeIfSame } from './process-lock.ts';
 
 /** An opened and locked folder. */
 export interface DataDirectory {
@@ -21,29 +19,13 @@ export interface DataDirectory {
 
 interface LockContents {
   guardPid: number;
+  guardToken: string;
   serverPid?: number;
 }
 
 const LOCK_FILE = 'server.pid';
 // root alone may enter a 0700 folder, but Postgres then runs as another user and must pass through.
 const DIRECTORY_MODE = process.getuid?.() === 0 ? 0o711 : 0o700;
-
-async function readCommandLine(pid: number): Promise<string> {
-  try {
-    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
-  } catch {
-    const { stdout } = await promisify(execFile)('ps', ['-p', String(pid), '-o', 'command=']).catch(() => ({
-      stdout: '',
-    }));
-    return stdout;
-  }
-}
-
-/** Whether this process id is alive and its command line holds the text (ids are reused after a crash). */
-export async function isLiveProcess(pid: number | undefined, commandLinePart: string): Promise<boolean> {
-  if (pid === undefined || !isProcessAlive(pid)) return false;
-  return (await readCommandLine(pid)).includes(commandLinePart);
-}
 
 async function readLock(file: string): Promise<LockContents | undefined> {
   try {
@@ -55,32 +37,52 @@ async function readLock(file: string): Promise<LockContents | undefined> {
 
 async function findOwner(directory: string): Promise<number | undefined> {
   const lock = await readLock(join(directory, LOCK_FILE));
-  if (await isLiveProcess(lock?.serverPid, directory)) return lock?.serverPid;
-  if (await isLiveProcess(lock?.guardPid, 'guard-process')) return lock?.guardPid;
+  if (lock === undefined) return undefined;
+  if (await isLiveProcess(lock.serverPid, directory)) return lock.serverPid;
+  if (await isLiveProcess(lock.guardPid, lock.guardToken)) return lock.guardPid;
   return undefined;
 }
 
-async function takeLock(directory: string, guardPid: number): Promise<void> {
+async function takeLock(directory: string, contents: LockContents): Promise<void> {
   const file = join(directory, LOCK_FILE);
-  for (;;) {
-    try {
-      const handle = await open(file, 'wx', 0o600);
-      await handle.writeFile(JSON.stringify({ guardPid } satisfies LockContents));
-      await handle.close();
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+  while (!(await createFileOnce(file, JSON.stringify(contents)))) {
+    const seen = await readFile(file, 'utf8').catch(() => undefined);
     const owner = await findOwner(directory);
-    if (owner !== undefined) {
-      throw new Error(
-        `The data directory ${directory} is in use by a running server (process ${owner}). ` +
-          'Stop that process, or give another directory with --data DIR (option `dataDirectory`).',
-      );
-    }
+    if (owner !== undefined) throw createInUseError(directory, owner);
     // Its owner was killed: nobody holds the folder any more.
-    await rm(file, { force: true });
+    if (seen !== undefined) await removeIfSame(file, seen);
   }
+}
+
+/** The error for a data directory that a running server holds. */
+export function createInUseError(directory: string, pid: number): Error {
+  return new Error(
+    `The data directory ${directory} is in use by a running server (process ${pid}). ` +
+      'Stop that process, or give another directory with --data DIR (option `dataDirectory`).',
+  );
+}
+
+/** Temporary folders whose server and guard were both killed, so that nobody could remove them. */
+async function removeAbandonedFolders(prefix: string): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(prefix)) continue;
+    const path = join(tmpdir(), name);
+    const found = await lstat(path).catch(() => undefined);
+    if (found?.isDirectory() !== true || found.uid !== process.getuid?.()) continue;
+    // Without a lock it is just being made.
+    if ((await readLock(join(path, LOCK_FILE))) === undefined || (await findOwner(path)) !== undefined) continue;
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function createTemporaryFolder(kind: string, guard: Guard): Promise<string> {
+  const prefix = `database-mcp-${kind}-`;
+  // Tidying up after others is no reason not to start.
+  await removeAbandonedFolders(prefix).catch(() => {});
+  const path = await mkdtemp(join(tmpdir(), prefix));
+  await guard.own(path);
+  await chmod(path, DIRECTORY_MODE);
+  return await realpath(path);
 }
 
 /** Opens the folder for one server; the guard releases the lock, and removes the folder when it is temporary. */
@@ -89,27 +91,23 @@ export async function openDataDirectory(
   wanted: string | undefined,
   guard: Guard,
 ): Promise<DataDirectory> {
-  const isEphemeral = wanted === undefined;
   let path: string;
   if (wanted === undefined) {
-    path = await mkdtemp(join(tmpdir(), `database-mcp-${kind}-`));
-    await guard.own(path);
-    await chmod(path, DIRECTORY_MODE);
+    path = await createTemporaryFolder(kind, guard);
   } else {
-    path = resolve(wanted);
-    await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    await mkdir(wanted, { recursive: true, mode: DIRECTORY_MODE });
+    path = await realpath(wanted);
   }
-  await takeLock(path, guard.pid);
+  const owner: LockContents = { guardPid: guard.pid, guardToken: guard.token };
+  await takeLock(path, owner);
   const lockFile = join(path, LOCK_FILE);
   await guard.own(lockFile);
   return {
     path,
-    isEphemeral,
+    isEphemeral: wanted === undefined,
     async recordServer(serverPid) {
       const temporary = `${lockFile}.new`;
-      await writeFile(temporary, JSON.stringify({ guardPid: guard.pid, serverPid } satisfies LockContents), {
-        mode: 0o600,
-      });
+      await writeFile(temporary, JSON.stringify({ ...owner, serverPid } satisfies LockContents), { mode: 0o600 });
       await rename(temporary, lockFile);
     },
   };

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -72,6 +73,8 @@ export interface GuardReport {
 /** A running guard. */
 export interface Guard {
   readonly pid: number;
+  /** A random word on the guard's command line: process ids are reused, this is not. */
+  readonly token: string;
   /** Lets the guard remove a file or folder at the end. */
   own(path: string): Promise<void>;
   /** Takes a path back from the guard. */
@@ -95,6 +98,15 @@ interface PendingRequest {
 // Longer than the longest list of stop steps; after it the guard is taken to be stuck.
 const GUARD_STOP_DEADLINE_MS = 45_000;
 const POLL_MS = 50;
+const TOKEN_BYTES = 8;
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended by itself in the meantime.
+  }
+}
 
 /** Whether a process with this id exists. */
 export function isProcessAlive(pid: number): boolean {
@@ -108,6 +120,7 @@ export function isProcessAlive(pid: number): boolean {
 
 class GuardConnection implements Guard {
   readonly pid: number;
+  readonly token: string;
   readonly exited: Promise<ProcessExit>;
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #pending = new Map<number, PendingRequest>();
@@ -117,8 +130,9 @@ class GuardConnection implements Guard {
   #serverExit: ProcessExit | undefined;
   #isFinished = false;
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
+  constructor(child: ChildProcessByStdio<Writable, Readable, null>, token: string) {
     this.#child = child;
+    this.token = token;
     this.pid = child.pid ?? 0;
     // Writing to a guard that has just ended is reported by its exit, not here.
     child.stdin.on('error', () => {});
@@ -213,7 +227,7 @@ class GuardConnection implements Guard {
   async #stopServerAlone(server: { pid: number; stopSteps: readonly StopStep[] }): Promise<void> {
     for (const step of server.stopSteps) {
       const deadline = Date.now() + step.waitMs;
-      if (isProcessAlive(server.pid)) process.kill(server.pid, step.signal);
+      if (isProcessAlive(server.pid)) sendSignal(server.pid, step.signal);
       while (isProcessAlive(server.pid) && Date.now() < deadline) await delay(POLL_MS);
     }
   }
@@ -232,7 +246,8 @@ export function createProgramEnvironment(extra: Record<string, string> = {}): Re
 /** Starts a guard for one database; the name is shown by `ps`. */
 export function startGuard(name: string): Promise<Guard> {
   const script = fileURLToPath(new URL('guard-process.mjs', import.meta.url));
-  const child = spawn(process.execPath, [script, name], {
+  const token = randomBytes(TOKEN_BYTES).toString('hex');
+  const child = spawn(process.execPath, [script, name, token], {
     cwd: '/',
     env: createProgramEnvironment(),
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -241,6 +256,6 @@ export function startGuard(name: string): Promise<Guard> {
   });
   return new Promise((resolve, reject) => {
     child.once('error', (cause) => reject(new Error(`Could not start the guard process of ${name}.`, { cause })));
-    child.once('spawn', () => resolve(new GuardConnection(child)));
+    child.once('spawn', () => resolve(new GuardConnection(child, token)));
   });
 }

@@ -98,8 +98,8 @@ export async function openClassArchive(
     if (result.code === 0) {
       await rename(temporary, archive);
       await writeFile(stamp, String((await stat(archive)).size));
-    } else {
-      // Tried once for each Java and list of jars; remove the file to try again.
+    } else if (result.code !== null) {
+      // Not stopped in the middle, but refused by the JVM. Tried once for each Java and list of jars; remove the file to try again.
       await writeFile(failure, result.output);
     }
     await guard.disown(temporary);

@@ -1,6 +1,6 @@
 /** The home folder of one Neo4j server: its configuration and its first password. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LOCAL_HOST } from '../ports.ts';
 
@@ -48,6 +48,14 @@ export function createAuthLine(password: string): string {
   let hash = createHash('sha256').update(salt).update(password).digest();
   for (let round = 1; round < HASH_ITERATIONS; round += 1) hash = createHash('sha256').update(hash).digest();
   return `${NEO4J_USERNAME}:SHA-256,${toHex(hash)},${toHex(salt)},${HASH_ITERATIONS}:\n`;
+}
+
+/** Whether a server has run in this home folder. */
+export async function hasGraph(folder: string): Promise<boolean> {
+  return await stat(join(folder, 'data', 'databases')).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Writes the folders and files that the server reads at its start. */

@@ -3,11 +3,11 @@
  * is whole and every jar has the SHA-256 of the list; where missing jars come from is jar-sources.ts.
  */
 import { randomBytes } from 'node:crypto';
-import { link, copyFile, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isLiveProcess } from '../data-directory.ts';
 import type { Guard } from '../guard.ts';
+import { createFileOnce, isLiveProcess, removeIfSame } from '../process-lock.ts';
 import { hashFile } from './jar-lock.ts';
 import type { JarLock, LockedJar } from './jar-lock.ts';
 import type { JarSource } from './jar-sources.ts';
@@ -69,23 +69,15 @@ async function writeStamp(folder: string, lock: JarLock): Promise<void> {
 
 /** Only saves a second download: the folder is put in place by a rename in any case. */
 async function waitForTurn(file: string, guard: Guard, isFilled: () => Promise<boolean>): Promise<boolean> {
-  for (;;) {
-    try {
-      const handle = await open(file, 'wx');
-      await handle.writeFile(String(guard.pid));
-      await handle.close();
-      await guard.own(file);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const holder = Number(await readFile(file, 'utf8').catch(() => ''));
-    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }));
-    const isJustMade = holder === 0 && Date.now() - mtimeMs < LOCK_POLL_MS * 10;
-    if (!isJustMade && !(await isLiveProcess(holder, 'guard-process'))) await rm(file, { force: true });
+  while (!(await createFileOnce(file, `${guard.pid} ${guard.token}`))) {
+    const seen = await readFile(file, 'utf8').catch(() => undefined);
+    const [pid, token = ''] = seen?.split(' ') ?? [];
+    if (seen !== undefined && !(await isLiveProcess(Number(pid), token))) await removeIfSame(file, seen);
     else await delay(LOCK_POLL_MS);
     if (await isFilled()) return false;
   }
+  await guard.own(file);
+  return true;
 }
 
 async function takeGoodJars(from: string, to: string, lock: JarLock): Promise<void> {

@@ -11,7 +11,7 @@ import { createStartFailure } from '../start-failure.ts';
 import type { EmbeddedServer, StartOptions } from '../start-options.ts';
 import { openClassArchive } from './class-archive.ts';
 import type { ClassArchive } from './class-archive.ts';
-import { NEO4J_USERNAME, prepareHomeFolder } from './home-folder.ts';
+import { NEO4J_USERNAME, hasGraph, prepareHomeFolder } from './home-folder.ts';
 import { prepareJars } from './jar-cache.ts';
 import { NEO4J_VERSION, loadJarLock } from './jar-lock.ts';
 import { createDownloadSource, createMavenSource } from './jar-sources.ts';
@@ -126,7 +126,7 @@ async function startWithGuard(options: StartOptions, java: Java, guard: Guard): 
     onProgress,
   });
   const data = await openDataDirectory('neo4j', options.dataDirectory, guard);
-  const { password } = await loadPasswords(data.path, ['password'], false);
+  const { password } = await loadPasswords(data.path, ['password'], await hasGraph(data.path));
   await prepareHomeFolder(data.path, port, password);
   const archive = await openClassArchive(cacheFolder, java, jars, data.path);
   onProgress(`Neo4j: starting ${NEO4J_VERSION} on Java ${java.majorVersion}`);

@@ -1,9 +1,10 @@
 /** The data folder of Postgres: made once by initdb, checked at every later start. */
 import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isLiveProcess } from '../data-directory.ts';
-import { createProgramEnvironment } from '../guard.ts';
+import { createInUseError } from '../data-directory.ts';
+import { createProgramEnvironment, isProcessAlive } from '../guard.ts';
 import type { Guard } from '../guard.ts';
+import { isLiveProcess } from '../process-lock.ts';
 import type { PostgresBinaries } from './binaries.ts';
 import { ADMIN_ROLE } from './roles.ts';
 import type { ServiceUser } from './service-user.ts';
@@ -82,7 +83,7 @@ export async function prepareCluster(options: ClusterOptions): Promise<void> {
   const folder = getClusterFolder(dataDirectory);
   const version = await readClusterVersion(dataDirectory);
   if (version === options.binaries.majorVersion) {
-    await removeStalePidFile(folder);
+    await removeMisleadingPidFile(folder);
     if (user !== undefined) await assertReachable(folder, user, guard);
     return;
   }
@@ -110,17 +111,16 @@ export async function prepareCluster(options: ClusterOptions): Promise<void> {
   await rename(partial, folder);
 }
 
-/** Postgres trusts a number in its pid file that a crash left behind and another program has got since. */
-async function removeStalePidFile(folder: string): Promise<void> {
+/**
+ * Postgres believes any live process with the number of its pid file to be itself; after a crash another program may
+ * have got that number. A number that nobody has is left to Postgres, which then also looks for surviving backends.
+ */
+async function removeMisleadingPidFile(folder: string): Promise<void> {
   const file = join(folder, 'postmaster.pid');
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return;
   const pid = Number(text.split('\n')[0]);
-  if (await isLiveProcess(pid, folder)) {
-    throw new Error(
-      `The data directory ${dirname(folder)} is in use by a running Postgres (process ${pid}). ` +
-        'Stop that process, or give another directory with --data DIR (option `dataDirectory`).',
-    );
-  }
+  if (!isProcessAlive(pid)) return;
+  if (await isLiveProcess(pid, folder)) throw createInUseError(dirname(folder), pid);
   await rm(file, { force: true });
 }

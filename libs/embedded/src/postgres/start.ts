@@ -1,10 +1,11 @@
 /** Starts one embedded Postgres and gives its two connection strings. */
 import { join } from 'node:path';
+import type { Client } from 'pg';
 import { loadPasswords, openDataDirectory } from '../data-directory.ts';
 import type { DataDirectory } from '../data-directory.ts';
 import { createProgramEnvironment } from '../guard.ts';
 import type { Guard, StopStep } from '../guard.ts';
-import { startGuarded } from '../guarded-start.ts';
+import { PredecessorEndingError, startGuarded } from '../guarded-start.ts';
 import { LOCAL_HOST, choosePort, createPortTakenError, waitUntil } from '../ports.ts';
 import { createStartFailure } from '../start-failure.ts';
 import type { EmbeddedServer, StartOptions } from '../start-options.ts';
@@ -32,6 +33,8 @@ const STOP_STEPS: readonly StopStep[] = [
 ];
 // Recovery after a crash is part of the start, on a loaded machine.
 const READY_TIMEOUT_MS = 60_000;
+// SQLSTATE invalid_password.
+const WRONG_PASSWORD = '28P01';
 
 interface ServerPlan {
   readonly binaries: PostgresBinaries;
@@ -73,26 +76,34 @@ function createUrl(role: string, password: string, port: number): string {
   return `postgresql://${role}:${password}@${LOCAL_HOST}:${port}/postgres`;
 }
 
+async function connectAndPrepare(client: Client, readerPassword: string): Promise<boolean> {
+  // Losing the server is seen by its exit.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+  } catch (error) {
+    if ((error as { code?: string }).code !== WRONG_PASSWORD) return false;
+    throw new Error(
+      'Postgres refuses the password of credentials.json in its data directory. Put the file back that belongs to the ' +
+        'data, or give another directory with --data DIR (option `dataDirectory`).',
+      { cause: error },
+    );
+  }
+  try {
+    await createReaderRole(client, readerPassword);
+  } finally {
+    await client.end();
+  }
+  return true;
+}
+
 /** Connects as soon as the server lets us, creates the reading role, and leaves. */
 async function waitForPostgres(adminUrl: string, readerPassword: string, hasEnded: () => boolean): Promise<boolean> {
-  const { Client } = (await import('pg')).default;
-  return await waitUntil(async () => {
-    if (hasEnded()) return true;
-    const client = new Client({ connectionString: adminUrl });
-    // Losing the server is seen by its exit.
-    client.on('error', () => {});
-    try {
-      await client.connect();
-    } catch {
-      return false;
-    }
-    try {
-      await createReaderRole(client, readerPassword);
-    } finally {
-      await client.end();
-    }
-    return true;
-  }, READY_TIMEOUT_MS);
+  const { default: pg } = await import('pg');
+  return await waitUntil(
+    async () => hasEnded() || (await connectAndPrepare(new pg.Client({ connectionString: adminUrl }), readerPassword)),
+    READY_TIMEOUT_MS,
+  );
 }
 
 async function launch(plan: ServerPlan, port: number): Promise<number> {
@@ -135,7 +146,9 @@ async function startWithGuard(options: StartOptions, guard: Guard): Promise<Embe
     await guard.stop();
     const exit = await guard.exited;
     if (exit.output.includes('Address already in use')) throw createPortTakenError(port, 'Postgres');
-    throw createStartFailure(what, exit);
+    const failure = createStartFailure(what, exit);
+    if (exit.output.includes('pre-existing shared memory block')) throw new PredecessorEndingError(failure.message);
+    throw failure;
   }
   return {
     kind: 'postgres',
