@@ -1,0 +1,78 @@
+/** Wires the gateway together. */
+import { createService, type Service } from '@database-mcp/service';
+import type { Logger } from '@database-mcp/telemetry';
+import { createCatalogue, type Catalogue } from './catalogue/catalogue.ts';
+import type { GatewayConfig } from './config.ts';
+import { createAnswers } from './edge/answers.ts';
+import { createClassifier } from './edge/classify.ts';
+import { createMcpEndpoint } from './edge/mcp-endpoint.ts';
+import { createHubTools } from './hub-tools.ts';
+import { createHttpUpstream } from './upstream/http-upstream.ts';
+import type { Upstream } from './upstream/upstream.ts';
+
+/** Name of the gateway in logs and answers. */
+export const SERVICE_NAME = 'database-mcp-gateway';
+/** Version of the gateway. */
+export const SERVICE_VERSION = '0.1.0';
+
+/** A gateway that listens. */
+export interface Gateway {
+  readonly port: number;
+  readonly url: string;
+  /** Stops accepting, lets calls in progress finish, then ends. */
+  close(): Promise<void>;
+}
+
+/** Starts the gateway. Rejects when the port is taken or when published tool names collide. */
+export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
+  const members = config.upstreams.map((each) => ({ config: each, upstream: createHttpUpstream(each) }));
+  const catalogue = createCatalogue({
+    version: SERVICE_VERSION,
+    upstreams: members,
+    createHubTools: (listStates) => createHubTools(SERVICE_NAME, SERVICE_VERSION, listStates),
+    logger,
+    onChange: () => logger.info({ tools: catalogue.list.routes.size }, 'the list of tools has changed'),
+  });
+  const closeUpstreams = async (): Promise<void> => {
+    catalogue.close();
+    await Promise.all(members.map(({ upstream }) => upstream.close()));
+  };
+  try {
+    await catalogue.start();
+    const upstreams = new Map(members.map(({ upstream }) => [upstream.name, upstream]));
+    const service = await listen(config, logger, catalogue, upstreams);
+    const close = async (): Promise<void> => {
+      await service.close();
+      await closeUpstreams();
+    };
+    return { port: service.port, url: service.url, close };
+  } catch (error) {
+    await closeUpstreams();
+    throw error;
+  }
+}
+
+function listen(
+  config: GatewayConfig,
+  logger: Logger,
+  catalogue: Catalogue,
+  upstreams: ReadonlyMap<string, Upstream>,
+): Promise<Service> {
+  const serverInfo = { name: SERVICE_NAME, title: 'Database MCP Gateway', version: SERVICE_VERSION };
+  const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams };
+  const endpoint = { core, classifier: createClassifier(), maxBodyBytes: config.maxBodyBytes, logger };
+  return createService({
+    name: SERVICE_NAME,
+    version: SERVICE_VERSION,
+    host: config.host,
+    port: config.port,
+    allowedHosts: config.allowedHosts,
+    allowedOrigins: config.allowedOrigins,
+    logger,
+    routes: { '/mcp': createMcpEndpoint(endpoint) },
+    ready: () => ({
+      ready: catalogue.isAttempted(),
+      upstreams: Object.fromEntries(catalogue.states().map(({ name, status }) => [name, status])),
+    }),
+  });
+}

@@ -1,0 +1,148 @@
+/** What the gateway can be told: `gateway.yaml`, and over it the environment and the command line. */
+import { ConfigError, loadConfigFile, loadSettings } from '@database-mcp/config';
+import { LOG_LEVELS, type LogLevel } from '@database-mcp/telemetry';
+import { z } from 'zod';
+
+/** Requests larger than this are no queries; the SDK's own endpoint has the same default. */
+const DEFAULT_MAX_BODY_BYTES = 4 * 1024 * 1024;
+const DEFAULT_PORT = 8000;
+const MAX_PORT = 65_535;
+
+const upstreamSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9_-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9, _ and -')
+      .describe('Name of the database, as clients see it in errors and in list_services'),
+    url: z
+      .string()
+      .refine(isHttpUrl, 'must be an http:// or https:// URL, for example http://127.0.0.1:8001/mcp')
+      .describe('MCP endpoint of the server (Streamable HTTP)'),
+    prefix: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{0,32}$/, 'must be at most 32 of A-Z, a-z, 0-9, _ and -')
+      .optional()
+      .describe('Prefix of the published tool names; default "<name>_", may be empty'),
+    headers: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be an HTTP header name'),
+        z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'has characters that an HTTP header cannot hold'),
+      )
+      .default({})
+      .describe('Headers sent to this server on every request, for example its own credential; values are secret'),
+    timeoutMs: z.int().min(100).max(3_600_000).default(60_000).describe('Deadline of one call'),
+    maxConcurrency: z.int().min(1).max(10_000).default(64).describe('Calls in progress at the server at one time'),
+    maxQueue: z.int().min(0).max(100_000).default(256).describe('Calls that may wait for their turn; more are refused'),
+  })
+  .transform((upstream) => ({ ...upstream, prefix: upstream.prefix ?? `${upstream.name}_` }));
+
+/** Schema of `gateway.yaml`; published as `gateway.schema.json`. */
+export const gatewayFileSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe('For editors'),
+    host: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
+    port: z.int().min(0).max(MAX_PORT).default(DEFAULT_PORT).describe('Port to listen on; 0 takes a free one'),
+    allowedHosts: z.array(z.string().min(1)).default([]).describe('Further names in the Host header; "*" admits all'),
+    allowedOrigins: z.array(z.string().min(1)).default([]).describe('Further browser origins'),
+    maxBodyBytes: z
+      .int()
+      .min(1_024)
+      .max(1_073_741_824)
+      .default(DEFAULT_MAX_BODY_BYTES)
+      .describe('Largest request body'),
+    upstreams: z
+      .array(upstreamSchema)
+      .min(1, 'must list at least one server')
+      .describe('The servers, one per database'),
+  })
+  .superRefine(({ upstreams }, context) => {
+    for (const [index, { name }] of upstreams.entries()) {
+      const first = upstreams.findIndex((other) => other.name === name);
+      if (first === index) continue;
+      const message = `upstreams[${first}] has the name ${JSON.stringify(name)} too; names must differ`;
+      context.addIssue({ code: 'custom', path: ['upstreams', index, 'name'], message });
+    }
+  });
+
+/** The effective configuration of a gateway. */
+export type GatewayConfig = Omit<z.output<typeof gatewayFileSchema>, '$schema'> & { logLevel: LogLevel };
+
+/** The effective configuration of one upstream. */
+export type UpstreamConfig = GatewayConfig['upstreams'][number];
+
+/** Environment and command line of the process. */
+export interface ConfigSources {
+  env: Readonly<Record<string, string | undefined>>;
+  argv: readonly string[];
+}
+
+const port = z.coerce.number('must be a port number').int().min(0).max(MAX_PORT).optional();
+
+const SETTINGS = {
+  config: {
+    env: 'GATEWAY_CONFIG',
+    flag: 'config',
+    schema: z
+      .string('no configuration file is named: start with --config gateway.yaml (or set GATEWAY_CONFIG)')
+      .min(1, 'must be the path of a file'),
+  },
+  port: { env: 'MCP_PORT', flag: 'port', schema: port },
+  host: { env: 'MCP_HOST', flag: 'host', schema: z.string().min(1).optional() },
+  logLevel: { env: 'LOG_LEVEL', flag: 'log-level', schema: z.enum(LOG_LEVELS).default('info') },
+};
+
+/** Reads the configuration: flag over environment over file over default. Throws one error that lists every problem. */
+export function loadGatewayConfig(sources: ConfigSources): GatewayConfig {
+  const settings = collect(() => loadSettings(SETTINGS, sources));
+  // The file is read even if a flag is wrong, so that all problems are told at once.
+  const path = settings.kind === 'value' ? settings.value.config : findPath(sources);
+  const file = path === undefined ? undefined : collect(() => loadConfigFile(path, gatewayFileSchema, sources.env));
+  if (settings.kind === 'error') {
+    const more = file?.kind === 'error' ? file.error.problems.map((problem) => `${path}: ${problem}`) : [];
+    throw new ConfigError('The configuration', [...settings.error.problems, ...more]);
+  }
+  if (file?.kind !== 'value') throw file?.error ?? new ConfigError('The configuration', ['no file is named']);
+  const { host, port: listenPort, logLevel } = settings.value;
+  const { $schema: _schema, ...values } = file.value;
+  return { ...values, host: host ?? values.host, port: listenPort ?? values.port, logLevel };
+}
+
+/** The effective configuration, fit for the log. */
+export function redactConfig(config: GatewayConfig): object {
+  const upstreams = config.upstreams.map((upstream) => ({
+    ...upstream,
+    url: withoutCredentials(upstream.url),
+    headers: Object.fromEntries(Object.keys(upstream.headers).map((name) => [name, '***'])),
+  }));
+  return { ...config, upstreams };
+}
+
+/** The URL without user, password, query and fragment: fit for clients. */
+export function withoutCredentials(text: string): string {
+  const url = new URL(text);
+  return `${url.origin}${url.pathname}`;
+}
+
+type Collected<T> = { kind: 'value'; value: T } | { kind: 'error'; error: ConfigError };
+
+function collect<T>(load: () => T): Collected<T> {
+  try {
+    return { kind: 'value', value: load() };
+  } catch (error) {
+    if (error instanceof ConfigError) return { kind: 'error', error };
+    throw error;
+  }
+}
+
+function findPath(sources: ConfigSources): string | undefined {
+  const at = sources.argv.indexOf('--config');
+  const joined = sources.argv.find((argument) => argument.startsWith('--config='));
+  const flag = at === -1 ? joined?.slice('--config='.length) : sources.argv[at + 1];
+  return flag ?? sources.env['GATEWAY_CONFIG'];
+}
+
+function isHttpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return (protocol === 'http:' || protocol === 'https:') && hostname !== '';
+}

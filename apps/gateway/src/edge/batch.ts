@@ -1,0 +1,111 @@
+/** Batches: only revision 2025-03-26 has them. Each message is served by itself; the answers come together in one array. */
+import type { ServerResponse } from 'node:http';
+import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { findValue, listElements } from '../json-spans.ts';
+import { collectReply } from '../upstream/collect-reply.ts';
+import type { CallHandle, ReplyReceiver } from '../upstream/upstream.ts';
+import { errorAnswer } from './answers.ts';
+import type { Classifier } from './classify.ts';
+import { serveMessage, type GatewayCore, type Outlet, type StreamedReply } from './serve-message.ts';
+
+/** A client that has more to ask sends more requests. */
+const MAX_MESSAGES = 100;
+/** The answers are gathered in memory, so all of them together are bounded. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+const HTTP_OK = 200;
+const HTTP_BAD_REQUEST = 400;
+
+/** A parsed batch and its source text. */
+export interface Batch {
+  bytes: Buffer;
+  verdict: { messages: readonly unknown[] };
+  headers: Readonly<Record<string, string>>;
+}
+
+/** Serves all messages side by side and answers them as an array, or with 202 if none has an answer. */
+export async function serveBatch(
+  { core, classifier }: { core: GatewayCore; classifier: Classifier },
+  batch: Batch,
+  outlet: Outlet,
+  response: ServerResponse,
+): Promise<void> {
+  const { messages } = batch.verdict;
+  if (messages.length > MAX_MESSAGES) {
+    const text = `A batch may hold at most ${MAX_MESSAGES} messages; this one has ${messages.length}.`;
+    return outlet.send(HTTP_BAD_REQUEST, errorAnswer('null', JSON_RPC_ERROR.INVALID_REQUEST, text));
+  }
+  const spans = listElements(batch.bytes, findValue(batch.bytes)?.start ?? 0);
+  const calls = new Set<CallHandle>();
+  response.on('close', () => calls.forEach((call) => call.cancel()));
+  const answers = await Promise.all(
+    messages.map((body, index) => {
+      const span = spans[index];
+      const bytes = span ? batch.bytes.subarray(span.start, span.end) : Buffer.alloc(0);
+      return answerOf(core, classifier, { bytes, body, headers: batch.headers }, calls, messages.length);
+    }),
+  );
+  const given = answers.filter((answer) => answer !== undefined);
+  if (given.length === 0) return outlet.accept();
+  outlet.send(HTTP_OK, Buffer.concat([Buffer.from('['), ...joined(given), Buffer.from(']')]));
+}
+
+interface BatchElement {
+  bytes: Buffer;
+  body: unknown;
+  headers: Readonly<Record<string, string>>;
+}
+
+async function answerOf(
+  core: GatewayCore,
+  classifier: Classifier,
+  element: BatchElement,
+  calls: Set<CallHandle>,
+  count: number,
+): Promise<Buffer | undefined> {
+  const verdict = classifier.classify({}, element.body);
+  if (verdict.kind === 'batch') return undefined;
+  let answer: Promise<Buffer> | undefined;
+  await serveMessage(
+    core,
+    { ...element, verdict },
+    {
+      send: (_status, json) => {
+        answer = Promise.resolve(Buffer.from(json));
+      },
+      accept: () => {},
+      stream: (toAnswer) => {
+        const { reply, collected } = gather(Math.floor(MAX_ANSWER_BYTES / count), calls);
+        answer = collected.then((outcome) => {
+          if (outcome.kind === 'message') return outcome.message;
+          return Buffer.from(toAnswer(outcome.kind === 'failed' ? outcome.failure : { kind: 'cut-off' }));
+        });
+        return reply;
+      },
+    },
+  );
+  return answer;
+}
+
+/** A streamed reply whose whole answer is wanted. */
+function gather(
+  limit: number,
+  calls: Set<CallHandle>,
+): { reply: StreamedReply; collected: ReturnType<typeof collectReply> } {
+  let receiver: ReplyReceiver | undefined;
+  let call: CallHandle | undefined;
+  const collected = collectReply((created) => {
+    receiver = created;
+    return { cancel: () => call?.cancel(), resume: () => call?.resume() };
+  }, limit);
+  if (!receiver) throw new Error('the reply has no receiver');
+  const { start, data, end, failed } = receiver;
+  const attach = (handle: CallHandle): void => {
+    call = handle;
+    calls.add(handle);
+  };
+  return { reply: { start, data, end, failed, attach }, collected };
+}
+
+function joined(answers: readonly Buffer[]): Buffer[] {
+  return answers.flatMap((answer, index) => (index === 0 ? [answer] : [Buffer.from(','), answer]));
+}

@@ -1,0 +1,114 @@
+/** The `/mcp` endpoint (Streamable HTTP, every era): reads and parses a body once, has it classified, has it served. */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isJsonContentType } from '@modelcontextprotocol/server';
+import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { readBody, refuseBody, sendJsonText, type RawHandler } from '@database-mcp/service';
+import type { Logger } from '@database-mcp/telemetry';
+import { errorAnswer } from './answers.ts';
+import { serveBatch } from './batch.ts';
+import type { Classifier } from './classify.ts';
+import { pickForwardHeaders } from './forward-headers.ts';
+import { createHttpOutlet } from './http-reply.ts';
+import { serveMessage, type GatewayCore } from './serve-message.ts';
+
+/** What the endpoint needs. */
+export interface EndpointOptions {
+  core: GatewayCore;
+  classifier: Classifier;
+  maxBodyBytes: number;
+  logger: Logger;
+}
+
+const HTTP_BAD_REQUEST = 400;
+const HTTP_METHOD_NOT_ALLOWED = 405;
+const HTTP_TOO_LARGE = 413;
+const HTTP_WRONG_TYPE = 415;
+const HTTP_INTERNAL = 500;
+
+/** Creates the handler of `/mcp`. */
+export function createMcpEndpoint(options: EndpointOptions): RawHandler {
+  return (request, response) => {
+    serve(options, request, response).catch((error: unknown) => failInternally(options.logger, response, error));
+  };
+}
+
+/** Answers a fault of our own: logged with its cause, told without it. */
+export function failInternally(logger: Logger, response: ServerResponse, error: unknown): void {
+  logger.error({ err: error }, 'the MCP endpoint failed');
+  if (response.headersSent) response.destroy();
+  else refuse(response, HTTP_INTERNAL, JSON_RPC_ERROR.INTERNAL_ERROR, 'Internal error; the log holds the cause.');
+}
+
+/** A body that was read and parsed; anything else has been answered already. */
+export interface ReadMessage {
+  bytes: Buffer;
+  body: unknown;
+}
+
+/** Reads and parses the body of a POST, or answers why that cannot be. */
+export async function readMessage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxBodyBytes: number,
+): Promise<ReadMessage | undefined> {
+  if (!isJsonContentType(request.headers['content-type'])) {
+    refuse(response, HTTP_WRONG_TYPE, JSON_RPC_ERROR.INVALID_REQUEST, 'The Content-Type must be application/json.');
+    return undefined;
+  }
+  const read = await readBody(request, maxBodyBytes);
+  if (read.kind === 'aborted') return undefined;
+  if (read.kind === 'too-large') {
+    const text = `The request body is larger than ${maxBodyBytes} bytes. Send less in one call (limit: maxBodyBytes in gateway.yaml).`;
+    refuseBody(
+      request,
+      response,
+      HTTP_TOO_LARGE,
+      JSON.parse(errorAnswer('null', JSON_RPC_ERROR.INVALID_REQUEST, text)),
+    );
+    return undefined;
+  }
+  const { bytes } = read;
+  if (!isUtf8(bytes)) {
+    refuse(response, HTTP_BAD_REQUEST, JSON_RPC_ERROR.PARSE_ERROR, 'Parse error: the body is not valid UTF-8.');
+    return undefined;
+  }
+  try {
+    return { bytes, body: JSON.parse(bytes.toString('utf8')) };
+  } catch {
+    refuse(response, HTTP_BAD_REQUEST, JSON_RPC_ERROR.PARSE_ERROR, 'Parse error: the body is not valid JSON.');
+    return undefined;
+  }
+}
+
+async function serve(options: EndpointOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.method !== 'POST') {
+    response.setHeader('allow', 'POST');
+    const text = `${request.method} is not served here: this endpoint keeps no sessions and answers POST only.`;
+    return refuse(response, HTTP_METHOD_NOT_ALLOWED, JSON_RPC_ERROR.INVALID_REQUEST, text);
+  }
+  const message = await readMessage(request, response, options.maxBodyBytes);
+  if (!message) return;
+  const { headers } = request;
+  const verdict = options.classifier.classify(
+    {
+      version: text(headers['mcp-protocol-version']),
+      method: text(headers['mcp-method']),
+      name: text(headers['mcp-name']),
+    },
+    message.body,
+  );
+  const forwarded = pickForwardHeaders(headers);
+  const outlet = createHttpOutlet(response);
+  if (verdict.kind === 'batch')
+    return serveBatch(options, { ...message, verdict, headers: forwarded }, outlet, response);
+  return serveMessage(options.core, { ...message, verdict, headers: forwarded }, outlet);
+}
+
+function text(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : undefined;
+}
+
+function refuse(response: ServerResponse, status: number, code: number, message: string): void {
+  sendJsonText(response, status, errorAnswer('null', code, message));
+}

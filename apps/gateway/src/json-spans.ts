@@ -1,0 +1,136 @@
+/**
+ * Finds where values stand in the source text of JSON, so that one of them can be replaced or copied byte for byte.
+ * The text must have passed `JSON.parse` before: nothing is validated here.
+ */
+
+/** A value's place in the text: from `start` up to, not including, `end`. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const SPACE = 0x20;
+
+/** The span of the value at `path` (object keys only), or undefined. Of equal keys the last counts, as in `JSON.parse`. */
+export function findValue(text: Buffer, ...path: readonly string[]): Span | undefined {
+  let span: Span | undefined = valueAt(text, 0);
+  for (const key of path) {
+    if (!span || text[span.start] !== OPEN_BRACE) return undefined;
+    span = findMember(text, span.start, key);
+  }
+  return span;
+}
+
+/** The value of `key` in the object that starts at `start`. */
+export function findMember(text: Buffer, start: number, key: string): Span | undefined {
+  let found: Span | undefined;
+  let at = skipSpace(text, start + 1);
+  while (text[at] === QUOTE) {
+    const keyEnd = stringEnd(text, at);
+    const value = valueAt(text, skipSpace(text, keyEnd) + 1);
+    if (isKey(text, at, keyEnd, key)) found = value;
+    at = skipSpace(text, value.end);
+    if (text[at] === COMMA) at = skipSpace(text, at + 1);
+  }
+  return found;
+}
+
+/** The spans of the elements of the array that starts at `start`. */
+export function listElements(text: Buffer, start: number): Span[] {
+  const spans: Span[] = [];
+  let at = skipSpace(text, start + 1);
+  while (at < text.length && text[at] !== CLOSE_BRACKET) {
+    const value = valueAt(text, at);
+    spans.push(value);
+    at = skipSpace(text, value.end);
+    if (text[at] === COMMA) at = skipSpace(text, at + 1);
+  }
+  return spans;
+}
+
+/** The text with the value at `span` replaced. */
+export function splice(text: Buffer, span: Span, replacement: string): Buffer {
+  return Buffer.concat([text.subarray(0, span.start), Buffer.from(replacement), text.subarray(span.end)]);
+}
+
+/**
+ * Which of the keys stands first at the top of an object whose text may be cut off, or undefined.
+ * Used to tell a response from a notification by the beginning of an event.
+ */
+export function firstKeyOf(text: Buffer, keys: readonly string[]): string | undefined {
+  let at = skipSpace(text, 0);
+  if (text[at] !== OPEN_BRACE) return undefined;
+  at = skipSpace(text, at + 1);
+  while (text[at] === QUOTE) {
+    const keyEnd = stringEnd(text, at);
+    const found = keys.find((key) => isKey(text, at, keyEnd, key));
+    const colon = skipSpace(text, keyEnd);
+    if (found !== undefined && text[colon] === COLON) return found;
+    if (colon >= text.length) return undefined;
+    at = skipSpace(text, valueAt(text, colon + 1).end);
+    if (text[at] === COMMA) at = skipSpace(text, at + 1);
+  }
+  return undefined;
+}
+
+function isKey(text: Buffer, start: number, end: number, key: string): boolean {
+  const raw = text.toString('utf8', start + 1, end - 1);
+  if (raw === key) return true;
+  return raw.includes('\\') && JSON.parse(text.toString('utf8', start, end)) === key;
+}
+
+function valueAt(text: Buffer, from: number): Span {
+  const start = skipSpace(text, from);
+  const first = text[start];
+  if (first === QUOTE) return { start, end: stringEnd(text, start) };
+  if (first === OPEN_BRACE || first === OPEN_BRACKET) return { start, end: containerEnd(text, start) };
+  let end = start;
+  while (end < text.length && !endsPrimitive(text[end] ?? 0)) end++;
+  return { start, end };
+}
+
+function endsPrimitive(byte: number): boolean {
+  return byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || byte <= SPACE;
+}
+
+/** Just after the closing quote of the string that opens at `start`. */
+function stringEnd(text: Buffer, start: number): number {
+  let at = text.indexOf(QUOTE, start + 1);
+  while (at !== -1) {
+    let backslashes = 0;
+    while (text[at - 1 - backslashes] === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return at + 1;
+    at = text.indexOf(QUOTE, at + 1);
+  }
+  return text.length;
+}
+
+function containerEnd(text: Buffer, start: number): number {
+  let depth = 0;
+  let at = start;
+  while (at < text.length) {
+    const byte = text[at];
+    if (byte === QUOTE) {
+      at = stringEnd(text, at);
+      continue;
+    }
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++;
+    else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) return at + 1;
+    at++;
+  }
+  return text.length;
+}
+
+function skipSpace(text: Buffer, from: number): number {
+  let at = from;
+  while (at < text.length && (text[at] ?? 0) <= SPACE) at++;
+  return at;
+}

@@ -1,0 +1,109 @@
+/**
+ * An upstream that speaks the client's era over Streamable HTTP: requests and answers pass as bytes over kept-alive
+ * connections. Owns the breaker and the limits of that upstream; `http-call.ts` carries the single request.
+ */
+import { Pool, type Dispatcher } from 'undici';
+import type { UpstreamConfig } from '../config.ts';
+import { admitCall, afterFailure, CLOSED, type BreakerState } from './breaker.ts';
+import { HttpCall, type CallObserver } from './http-call.ts';
+import type { CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from './upstream.ts';
+
+/** A call to a dead server must fail in less than a second. */
+const CONNECT_TIMEOUT_MS = 800;
+/** Lists and probes go one after the other, past calls that hold all other connections. */
+const PROBE_CONNECTIONS = 2;
+
+/** Creates the upstream; it connects at the first call. */
+export function createHttpUpstream(config: UpstreamConfig): Upstream {
+  const url = new URL(config.url);
+  const pools = { calls: createPool(url, config.maxConcurrency), probes: createPool(url, PROBE_CONNECTIONS) };
+  const path = `${url.pathname}${url.search}`;
+  const ownHeaders = toOwnHeaders(url, config.headers);
+  let breaker: BreakerState = CLOSED;
+  let inProgress = 0;
+  const waiting = new Set<HttpCall>();
+
+  const toOptions = (request: UpstreamRequest): Dispatcher.DispatchOptions => ({
+    path,
+    method: 'POST',
+    headers: { ...request.headers, ...ownHeaders },
+    body: request.body,
+  });
+  const startNext = (): void => {
+    for (const call of waiting) {
+      waiting.delete(call);
+      inProgress++;
+      return call.dispatch();
+    }
+  };
+  const health = {
+    connected: (): void => {
+      breaker = CLOSED;
+    },
+    unreachable: (): void => {
+      breaker = afterFailure(breaker, performance.now());
+    },
+  };
+  const call = (request: UpstreamRequest, receiver: ReplyReceiver): CallHandle => {
+    const admission = admitCall(breaker, performance.now());
+    breaker = admission.state;
+    const observer: CallObserver = {
+      ...health,
+      released: () => {
+        // A call that still waits (or was refused) holds no place.
+        if (waiting.delete(created) || !admitted) return;
+        inProgress--;
+        startNext();
+      },
+    };
+    const created = new HttpCall(pools.calls, toOptions(request), receiver, observer, config.timeoutMs);
+    const admitted = admission.admitted && (inProgress < config.maxConcurrency || waiting.size < config.maxQueue);
+    if (!admission.admitted) created.refuse({ kind: 'unreachable' });
+    else if (!admitted) created.refuse({ kind: 'busy', limit: waiting.size });
+    else if (inProgress < config.maxConcurrency) {
+      inProgress++;
+      created.dispatch();
+    } else waiting.add(created);
+    return created;
+  };
+  const probe = (request: UpstreamRequest, receiver: ReplyReceiver, timeoutMs: number): CallHandle => {
+    const created = new HttpCall(pools.probes, toOptions(request), receiver, { ...health, released: noop }, timeoutMs);
+    created.dispatch();
+    return created;
+  };
+  return {
+    name: config.name,
+    isReachable: () => breaker.kind === 'closed',
+    markReachable: health.connected,
+    call,
+    probe,
+    close: async () => {
+      await Promise.all([pools.calls.destroy(), pools.probes.destroy()]);
+    },
+  };
+}
+
+function noop(): void {}
+
+function createPool(url: URL, connections: number): Pool {
+  return new Pool(url.origin, {
+    connections,
+    pipelining: 1,
+    allowH2: false,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    // The call's own deadline counts; undici's timers would end quiet event streams.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+}
+
+/** The gateway's credential for this upstream: configured headers, or user and password of the URL. */
+function toOwnHeaders(url: URL, configured: Readonly<Record<string, string>>): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (url.username !== '') {
+    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    headers['authorization'] = `Basic ${Buffer.from(user).toString('base64')}`;
+  }
+  for (const [name, value] of Object.entries(configured)) headers[name.toLowerCase()] = value;
+  return headers;
+}

@@ -1,0 +1,119 @@
+/**
+ * What the gateway asks of a server, whatever carries the request there. The HTTP carrier is `http-upstream.ts`;
+ * carriers that translate (other eras, stdio) fit behind the same interface.
+ */
+import { JSON_RPC_ERROR, type Failure } from '@database-mcp/errors';
+
+/** One JSON-RPC message for an upstream. */
+export interface UpstreamRequest {
+  /** The message, byte for byte. */
+  body: Buffer;
+  /** Headers that travel with it, names in lower case. */
+  headers: Readonly<Record<string, string>>;
+}
+
+/** How an answer begins. */
+export type ReplyHead = { kind: 'json'; status: number; length?: number } | { kind: 'events' };
+
+/** Takes the answer: `start`, `data`…, then `end`; or `failed` at any point. Nothing follows `end`, `failed` or a cancel. */
+export interface ReplyReceiver {
+  start(head: ReplyHead): void;
+  /** False: no more until {@link CallHandle.resume}. */
+  data(chunk: Buffer): boolean;
+  end(): void;
+  failed(failure: CallFailure): void;
+}
+
+/** A call in progress. */
+export interface CallHandle {
+  /** The client is gone: ends the request at the upstream. */
+  cancel(): void;
+  resume(): void;
+}
+
+/** Why a call has no answer, or no whole one. */
+export type CallFailure =
+  | { kind: 'unreachable' }
+  | { kind: 'busy'; limit: number }
+  | { kind: 'timeout'; timeoutMs: number }
+  /** The connection ended in the middle of the call. */
+  | { kind: 'cut-off' }
+  /** It answered something that is no MCP. */
+  | { kind: 'not-mcp'; status: number }
+  /** It found fault with what is the gateway's part of the request. */
+  | { kind: 'protocol-fault'; code: number };
+
+/** A server behind the gateway. */
+export interface Upstream {
+  readonly name: string;
+  /** False while the breaker is open. */
+  isReachable(): boolean;
+  /** The health probe got an answer: calls may pass again. */
+  markReachable(): void;
+  call(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle;
+  /** Like `call`, but past the breaker, the limits and the calls that wait; for lists and health probes. */
+  probe(request: UpstreamRequest, receiver: ReplyReceiver, timeoutMs: number): CallHandle;
+  close(): Promise<void>;
+}
+
+/** The failure in the words of the error vocabulary; the server's address is never told. */
+export function describeFailure(upstream: string, failure: CallFailure): Failure {
+  const server = `The database server ${JSON.stringify(upstream)}`;
+  switch (failure.kind) {
+    case 'unreachable':
+      return {
+        code: 'UNAVAILABLE',
+        message: `${server} cannot be reached.`,
+        hint: 'It is retried every second; try again shortly, other databases are not affected.',
+      };
+    case 'busy':
+      return {
+        code: 'BUSY',
+        message: `${server} has ${failure.limit} calls waiting already.`,
+        hint: 'Try again in a few seconds; other databases are not affected.',
+      };
+    case 'timeout':
+      return {
+        code: 'TIMEOUT',
+        message: `${server} did not answer within ${failure.timeoutMs} ms, and the call was ended.`,
+        hint: 'Narrow the request, or try again later; other databases are not affected.',
+      };
+    case 'cut-off':
+      return {
+        code: 'UNAVAILABLE',
+        message: `${server} closed the connection before its answer was complete.`,
+        hint: 'Whether the call took effect is unknown: check before repeating a change. A query can be repeated now.',
+      };
+    case 'not-mcp':
+      return {
+        code: 'UNAVAILABLE',
+        message: `${server} gave an answer that is not MCP (HTTP ${failure.status}).`,
+        hint: describeStatus(failure.status),
+      };
+    case 'protocol-fault':
+      return {
+        code: 'INTERNAL',
+        message: `${server} refused the form of the request (${failure.code}).`,
+        hint: 'This is a fault between the gateway and that server; tell the operator.',
+      };
+  }
+}
+
+function describeStatus(status: number): string {
+  if (status === 401 || status === 403) {
+    return 'The operator must check the credential (headers) of this upstream in gateway.yaml.';
+  }
+  if (status === 404) return 'The operator must check the path in the url of this upstream in gateway.yaml.';
+  if (status === 429 || status === 503) return 'It is overloaded or starting; try again shortly.';
+  return 'Try again shortly; if it stays so, the operator must check that server and its url in gateway.yaml.';
+}
+
+/** Faults of the gateway's own making are protocol errors, everything else is a tool result with `isError`. */
+export function isProtocolFault(failure: CallFailure): boolean {
+  return failure.kind === 'protocol-fault';
+}
+
+/** Errors that an upstream can only have because of what the gateway made of the request (G27). */
+export function isGatewayFault(code: unknown): code is number {
+  return code === JSON_RPC_ERROR.HEADER_MISMATCH || code === JSON_RPC_ERROR.UNSUPPORTED_PROTOCOL_VERSION;
+}
