@@ -1,7 +1,37 @@
 export { connectClient, type ClientEra, type ConnectOptions } from './connect-client.ts';
+export type { CallExample } from './contract/rule.ts';
+export {
+  startFixtureServer,
+  type FixtureCall,
+  type FixtureOptions,
+  type FixtureServer,
+  type FixtureStats,
+} from './fixture/fixture-server.ts';
+export {
+  startRawUpstream,
+  type RawUpstream,
+  type RawUpstreamOptions,
+  type RawUpstreamStats,
+} from './fixture/raw-upstream.ts';
+export { createFixtureTools, LARGE_RESULT_BYTES, SMALL_RESULT_BYTES, type FixtureTool } from './fixture/tools.ts';
 export { freePort } from './free-port.ts';
+export {
+  buildRpcRequest,
+  httpRequest,
+  LEGACY_VERSIONS,
+  MODERN_VERSION,
+  readEvents,
+  rpcRequest,
+  toRpcAnswer,
+  type HttpAnswer,
+  type HttpRequestOptions,
+  type RpcAnswer,
+  type RpcMessage,
+  type RpcRequestOptions,
+} from './http-request.ts';
 export { cpuSeconds, isRunning, listProcesses, processTree, residentBytes, type ProcessInfo } from './process-table.ts';
 export { repositoryRoot } from './repository-root.ts';
+export { assertServerContract, type ServerContractOptions } from './server-contract.ts';
 export {
   spawnProcess,
   type ProcessExit,
