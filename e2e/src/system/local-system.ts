@@ -26,12 +26,16 @@ export const TOOLS = {
 const START_DEADLINE_MS = 180_000;
 
 /** Starts the system on four free ports in a row. */
-export async function startLocalSystem(extraArgs: readonly string[] = []): Promise<LocalSystem> {
+export async function startLocalSystem(
+  extraArgs: readonly string[] = [],
+  env: Record<string, string | undefined> = {},
+): Promise<LocalSystem> {
   const port = await freePortRange(4);
   const started = performance.now();
   const process = await spawnProcess({
     name: 'npm start',
     args: ['deploy/local/src/main.ts', '--port', String(port), '--ephemeral', ...extraArgs],
+    env,
     ready: { line: /^\[[0-9.]+ s\] ready$/ },
     readyDeadlineMs: START_DEADLINE_MS,
   });
