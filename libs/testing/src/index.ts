@@ -29,6 +29,13 @@ export {
   type RpcMessage,
   type RpcRequestOptions,
 } from './http-request.ts';
+export {
+  assertNoLeftovers,
+  RUN_MARKER_VARIABLE,
+  watchProcesses,
+  type LeftoverOptions,
+  type ProcessWatch,
+} from './leftovers.ts';
 export { cpuSeconds, isRunning, listProcesses, processTree, residentBytes, type ProcessInfo } from './process-table.ts';
 export { repositoryRoot } from './repository-root.ts';
 export { assertServerContract, type ServerContractOptions } from './server-contract.ts';

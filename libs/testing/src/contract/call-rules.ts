@@ -48,9 +48,11 @@ function firstText(result: Record<string, unknown>): string | undefined {
 
 /** JSON whose numbers are their own source text. */
 function exactParse(text: string): unknown {
-  const revive = (_key: string, value: unknown, context?: { source?: string }): unknown =>
-    typeof value === 'number' ? `number ${context?.source}` : value;
-  return JSON.parse(text, revive);
+  return JSON.parse(text, toSourceText);
+}
+
+function toSourceText(_key: string, value: unknown, context?: { source?: string }): unknown {
+  return typeof value === 'number' ? `number ${context?.source}` : value;
 }
 
 function assertTable(value: unknown, name: string): void {
