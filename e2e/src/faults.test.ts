@@ -89,7 +89,7 @@ test('with one server killed its tools stay listed, its calls fail fast and by n
     before,
   );
   const services = await callTool(url, 'list_services', {});
-  const { services: byName } = services.message.result?.structuredContent as {
+  const { services: byName } = (services.message.result?.structuredContent ?? {}) as {
     services: Record<string, { status: string }>;
   };
   assert.equal(byName['postgres']?.status, 'up');
