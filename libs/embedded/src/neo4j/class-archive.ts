@@ -12,6 +12,7 @@ import type { Java } from './java.ts';
 
 /** How one server deals with the archive. */
 export interface ClassArchive {
+  readonly file: string;
   /** What to pass to the JVM. */
   readonly jvmFlags: readonly string[];
   /** Whether an archive is used. */
@@ -65,6 +66,7 @@ export async function openClassArchive(
   };
   if (await isComplete(archive, stamp)) {
     return {
+      file: archive,
       isUsed: true,
       jvmFlags: [`-XX:SharedArchiveFile=${archive}`, '-Xshare:auto', '-Xlog:disable', '-Xlog:all=error:stderr'],
       make: async () => {},
@@ -105,6 +107,7 @@ export async function openClassArchive(
     await guard.disown(temporary);
   };
   return {
+    file: archive,
     isUsed: false,
     jvmFlags: hasFailed ? [] : [`-XX:DumpLoadedClassList=${listFile}`],
     make: hasFailed ? async () => {} : make,
