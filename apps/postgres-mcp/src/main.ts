@@ -1,0 +1,45 @@
+/** The server process: Postgres over MCP, by Streamable HTTP or standard input and output. */
+import { ConfigError } from '@database-mcp/config';
+import { serveMcp } from '@database-mcp/mcp-kit';
+import { stopOnSignals } from '@database-mcp/service';
+import { createLogger } from '@database-mcp/telemetry';
+import manifest from '../package.json' with { type: 'json' };
+import { describeConfig, loadConfig, toDatabaseOptions } from './config.ts';
+import { createDatabase } from './database.ts';
+import { introduce, checkReadiness } from './posture.ts';
+import { createTools } from './tools/index.ts';
+
+const NAME = 'postgres-mcp';
+
+try {
+  const config = loadConfig({ env: process.env, argv: process.argv.slice(2) });
+  const logger = await createLogger({ service: NAME, level: config.logLevel, pretty: process.stderr.isTTY === true });
+  logger.info({ config: describeConfig(config) }, 'starting');
+  const database = createDatabase({
+    ...toDatabaseOptions(config),
+    applicationName: NAME,
+    onConnectionLost: (reason) => logger.warn(reason),
+  });
+  const serving = await serveMcp({
+    ...config,
+    name: NAME,
+    version: manifest.version,
+    instructions: await introduce(database, logger),
+    tools: createTools(database, config),
+    ready: () => checkReadiness(database),
+    stdio: { input: process.stdin, output: process.stdout },
+    logger,
+  });
+  logger.info({ url: serving.url ?? 'stdio' }, 'serving');
+  const stop = async (): Promise<void> => {
+    await serving.close();
+    await database.close();
+  };
+  stopOnSignals(process, stop, (error) => logger.error({ err: error }, 'the end was not orderly'));
+  void serving.ended.then(stop).then(() => process.exit(0));
+} catch (error) {
+  // A configuration or a port that can be mended needs no stack.
+  const isExpected = error instanceof ConfigError || (error instanceof Error && error.cause !== undefined);
+  console.error(isExpected ? error.message : error);
+  process.exit(1);
+}

@@ -1,0 +1,118 @@
+/** Maps what the driver throws to the shared error codes, in the words of the person who wrote the statement. */
+import { ToolError, type ErrorCode, type Failure } from '@database-mcp/errors';
+import { describePosition } from './sql-position.ts';
+import { toStatementTimeout } from './transaction.ts';
+
+/** The fields of an error that Postgres sent (protocol §"Error and Notice Message Fields"); all are optional to us. */
+interface PostgresError extends Error {
+  code?: string;
+  detail?: string;
+  hint?: string;
+  position?: string;
+  severity?: string;
+}
+
+/** A relation that does not exist; the caller can look for one with a similar name. */
+export class UnknownRelationError extends ToolError {
+  readonly relation: string;
+
+  constructor(relation: string, failure: Failure, options: { cause: unknown }) {
+    super(failure, options);
+    this.relation = relation;
+  }
+}
+
+const CANNOT_BE_REACHED = 'The Postgres database cannot be reached';
+const TRY_LATER = 'Try again in a moment; if it stays so, the operator should check the database and the server log.';
+
+/** SQLSTATE or its class (first two characters) → code and hint. Exact states win over classes. */
+const STATES: Readonly<Record<string, readonly [code: ErrorCode, hint?: string]>> = {
+  '42601': ['SYNTAX_ERROR', 'Correct it there, in the SQL of PostgreSQL.'],
+  '42P01': ['NOT_FOUND', 'The list_tables tool shows what there is.'],
+  '42703': ['NOT_FOUND', 'The describe_table tool shows the columns.'],
+  '42883': ['NOT_FOUND', 'Check the name and the types of the arguments; a cast such as $1::int may be missing.'],
+  '42704': ['NOT_FOUND'],
+  '3F000': ['NOT_FOUND', 'The list_tables tool shows the schemas.'],
+  '42501': ['PERMISSION_DENIED', 'The operator has to grant this to the database role of the server.'],
+  '25006': ['READ_ONLY', 'This server only reads; nothing was changed.'],
+  '22P02': ['QUERY_FAILED', 'Check the values. An array parameter is written as text: "{1,2}".'],
+  '42P18': ['QUERY_FAILED', 'Give the parameter a type: $1::text.'],
+  '42P02': ['INVALID_ARGUMENT', 'Pass a value in params for each $n.'],
+  '08P01': ['INVALID_ARGUMENT', 'Pass a value in params for each $n.'],
+  '55P03': ['BUSY', 'Another session holds a lock on it. Try again soon.'],
+  '40P01': ['BUSY', 'Try again.'],
+  '54': ['TOO_LARGE', 'Ask for less at once: fewer columns, shorter values, a simpler statement.'],
+  '53': ['BUSY', 'The database is short of a resource. Ask for less, or try again later.'],
+};
+
+/** Maps what a read rejects with; what is not the database's doing stays as it is. `sql` is for line and column. */
+export function toReadError(error: unknown, sql: string, time: { deadlineMs: number; tookMs: number }): unknown {
+  if (error instanceof ToolError || !(error instanceof Error)) return error;
+  if (isConnectionError(error)) return toConnectionError(error);
+  const { code: state = '' } = error as PostgresError;
+  // 57014 is said for the statement timeout, our cancel request and an administrator's alike.
+  if (state === '57014' && time.tookMs >= toStatementTimeout(time.deadlineMs) * 0.9)
+    return timeoutError(time.deadlineMs);
+  return /^[0-9A-Z]{5}$/.test(state) ? toStatementError(error, state, sql) : error;
+}
+
+function timeoutError(deadlineMs: number): ToolError {
+  return new ToolError({
+    code: 'TIMEOUT',
+    message: `The statement took longer than ${deadlineMs / 1000} s and was ended.`,
+    hint: 'Narrow it (fewer rows, a more selective condition), or ask the operator for a larger MCP_TIMEOUT_MS.',
+  });
+}
+
+function toStatementError(error: PostgresError, state: string, sql: string): ToolError {
+  const { message, detail, hint, position } = error;
+  const [code, ownHint] = STATES[state] ?? STATES[state.slice(0, 2)] ?? (['QUERY_FAILED'] as const);
+  const failure: Failure = {
+    code,
+    message: `${message}${detail ? ` (${detail})` : ''} [SQLSTATE ${state}]`,
+    where: describePosition(sql, position === undefined ? undefined : Number(position)),
+    hint: hint ?? ownHint,
+  };
+  const relation = state === '42P01' ? /["«»„“](.+)["«»“”]/.exec(message)?.[1] : undefined;
+  if (relation !== undefined) return new UnknownRelationError(relation, failure, { cause: error });
+  return new ToolError(failure, { cause: error });
+}
+
+/** Whether the error is about the connection and not about the statement. */
+function isConnectionError(error: PostgresError): boolean {
+  const { code = '', severity } = error;
+  // 08: connection exceptions, but 08P01 is what a wrong number of parameters gets. 57P: shutdown, crash, starting up.
+  if (/^08(?!P01)|^57P0/.test(code) || severity === 'FATAL') return true;
+  return /^E[A-Z]+$/.test(code) || /^Connection terminated|timeout expired|Client has encountered/.test(error.message);
+}
+
+/** What the person can do about a connection that is refused, by SQLSTATE or error number; never with the address. */
+const CONNECTION_REASONS: readonly (readonly [RegExp, string])[] = [
+  [/^28/, 'it refuses the user or the password'],
+  [/^3D000/, 'the database of that name does not exist there'],
+  [/^53300/, 'it has no free connection slots'],
+  [/^57P03/, 'it is starting up or shutting down'],
+  [/^57P0/, 'it ended the connection'],
+  [/^ECONNREFUSED/, 'nothing answers at its address'],
+  [/^(ENOTFOUND|EAI_AGAIN)/, 'its host name is not known'],
+  [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/, 'there is no answer from its address'],
+  [/^42501/, 'the role may not connect to it'],
+];
+
+/** Maps an error of connecting, or of a connection that broke. */
+export function toConnectionError(error: unknown): ToolError {
+  const { code = '', message = '' } = (error ?? {}) as PostgresError;
+  const known = CONNECTION_REASONS.find(([pattern]) => pattern.test(code))?.[1];
+  const reason = known ?? describeByMessage(message);
+  return new ToolError(
+    { code: 'UNAVAILABLE', message: `${CANNOT_BE_REACHED}: ${reason}${code ? ` (${code})` : ''}.`, hint: TRY_LATER },
+    { cause: error },
+  );
+}
+
+function describeByMessage(message: string): string {
+  if (message.includes('timeout')) return 'it did not answer in time';
+  if (/SSL|TLS|certificate|self.signed/i.test(message)) return 'the encrypted connection failed; check sslmode';
+  if (message.startsWith('SASL') || message.includes('password')) return 'it asks for a password that is not set';
+  return 'the connection broke';
+}

@@ -1,0 +1,70 @@
+/**
+ * PostgreSQL's own parser (libpg_query, compiled to WebAssembly): SQL text → parse tree.
+ * The package's wrapper is passed by, because it can neither be bundled nor be started again after a stack overflow.
+ */
+import createModule, { type ParserModule } from 'libpg-query/wasm/libpg-query.js';
+import { loadParserWasm } from './parser-wasm.ts';
+
+/** A parse tree node as libpg_query writes it in JSON. */
+export type ParseNode = { [key: string]: unknown };
+
+/** What became of parsing. `position` counts characters from 1. */
+export type ParseOutcome =
+  | { kind: 'parsed'; statements: { node: ParseNode; position: number }[] }
+  | { kind: 'syntax-error'; message: string; position: number }
+  | { kind: 'too-complex' };
+
+// Offsets in libpg_query's PgQueryParseResult and PgQueryError on a 32-bit machine.
+const RESULT_TREE = 0;
+const RESULT_ERROR = 8;
+const ERROR_MESSAGE = 0;
+const ERROR_POSITION = 16;
+
+interface RawStatement {
+  stmt?: ParseNode;
+  stmt_location?: number;
+}
+
+const wasmBinary = await loadParserWasm();
+let parser = await createModule({ wasmBinary });
+
+/** Parses SQL text, which must be well-formed Unicode without NUL. */
+export async function parseSql(sql: string): Promise<ParseOutcome> {
+  try {
+    return parseWith(parser, sql);
+  } catch (error) {
+    // Deep nesting overflows the stack inside the module, which leaves its own stack and memory in disorder.
+    if (!(error instanceof RangeError) && (error as Error).name !== 'RuntimeError') throw error;
+    parser = await createModule({ wasmBinary });
+    return { kind: 'too-complex' };
+  }
+}
+
+function parseWith(module: ParserModule, sql: string): ParseOutcome {
+  const size = module.lengthBytesUTF8(sql) + 1;
+  const text = module._malloc(size);
+  module.stringToUTF8(sql, text, size);
+  const result = module._wasm_parse_query_raw(text);
+  try {
+    const error = module.getValue(result + RESULT_ERROR, 'i32');
+    if (error !== 0) {
+      return {
+        kind: 'syntax-error',
+        message: module.UTF8ToString(module.getValue(error + ERROR_MESSAGE, 'i32')),
+        position: module.getValue(error + ERROR_POSITION, 'i32'),
+      };
+    }
+    const tree = JSON.parse(module.UTF8ToString(module.getValue(result + RESULT_TREE, 'i32'))) as {
+      stmts?: RawStatement[];
+    };
+    const before = Buffer.from(sql);
+    const statements = (tree.stmts ?? []).map(({ stmt = {}, stmt_location: offset = 0 }) => ({
+      node: stmt,
+      position: [...before.subarray(0, offset).toString()].length + 1,
+    }));
+    return { kind: 'parsed', statements };
+  } finally {
+    module._free(text);
+    module._wasm_free_parse_result(result);
+  }
+}

@@ -1,0 +1,14 @@
+import type { ResultLimits, Tool } from '@database-mcp/mcp-kit';
+import type { Database } from '../database.ts';
+import { createDescribeTableTool } from './describe-table.ts';
+import { createListTablesTool } from './list-tables.ts';
+import { createQueryTool } from './query.ts';
+
+/** All tools of this server. */
+export function createTools(database: Database, limits: ResultLimits): Tool[] {
+  return [
+    createQueryTool(database, limits),
+    createListTablesTool(database, limits),
+    createDescribeTableTool(database, limits),
+  ];
+}

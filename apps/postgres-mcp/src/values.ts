@@ -1,0 +1,155 @@
+/**
+ * Values between Postgres's text form and JSON, exactly. A value becomes a JSON number only when a double holds that
+ * number; everything else stays the text that Postgres wrote. Parameters go the other way, as text.
+ */
+import { ToolError } from '@database-mcp/errors';
+import type { Cell } from '@database-mcp/mcp-kit';
+
+/** Makes a cell of Postgres's text. */
+export type CellConverter = (text: string) => Cell;
+
+/** Fewer significant digits than this are always exact in a double. */
+const SAFE_DIGITS = 15;
+
+/** The number as digits and a power of ten, the same text for all ways to write it; undefined when it is none. */
+function toCanonicalDecimal(text: string): string | undefined {
+  const match = /^([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?$/.exec(text);
+  if (!match) return undefined;
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match;
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return whole + fraction === '' ? undefined : `${sign === '-' ? '-' : ''}0`;
+  const power = Number(exponent) - fraction.length + (digits.length - significant.length);
+  return `${sign === '-' ? '-' : ''}${significant}e${power}`;
+}
+
+/** The number when a double holds exactly this decimal value, otherwise the text. */
+export function toExactNumber(text: string): number | string {
+  const value = Number(text);
+  if (text.length <= SAFE_DIGITS && /^-?[1-9]\d*$/.test(text)) return value;
+  // JSON has neither NaN nor Infinity, and JSON.stringify drops the sign of -0.
+  if (!Number.isFinite(value) || Object.is(value, -0)) return text;
+  const canonical = toCanonicalDecimal(text);
+  return canonical !== undefined && canonical === toCanonicalDecimal(String(value)) ? value : text;
+}
+
+const toBoolean: CellConverter = (text) => (text === 't' ? true : text === 'f' ? false : text);
+const toText: CellConverter = (text) => text;
+
+class InexactError extends Error {}
+
+/** The JSON value when nothing of it is lost, otherwise its text: long numbers, repeated keys, -0. */
+export function toExactJson(text: string): Cell {
+  try {
+    // A repeated key is seen by its count: the text has one name for each key that was written.
+    let keys = 0;
+    const value = JSON.parse(text, (_key, item: unknown, context?: { source?: string }) => {
+      if (typeof item === 'number' && toExactNumber(context?.source ?? '') !== item) throw new InexactError();
+      if (typeof item === 'object' && item !== null && !Array.isArray(item)) keys += Object.keys(item).length;
+      return item;
+    }) as Cell;
+    return keys === countKeys(text) ? value : text;
+  } catch (error) {
+    // Deep nesting overflows the stack (RangeError); text that is no JSON cannot come from Postgres, but is kept too.
+    if (error instanceof InexactError || error instanceof RangeError || error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+/** Counts the colons outside of strings, one for each key. */
+function countKeys(text: string): number {
+  let count = 0;
+  for (const token of text.matchAll(/"(?:[^"\\]|\\.)*"|:/gs)) if (token[0] === ':') count++;
+  return count;
+}
+
+/**
+ * A Postgres array as a JSON array. Text stays text when the array has bounds of its own (`[2:3]={1,2}`), which a JSON
+ * array cannot carry.
+ */
+export function toExactArray(text: string, convert: CellConverter): Cell {
+  if (!text.startsWith('{')) return text;
+  const root: Cell[] = [];
+  const open: Cell[][] = [root];
+  // Quoted elements with backslash escapes, bare elements, and the braces and commas between them.
+  for (const [token, quoted] of text.matchAll(/"((?:[^"\\]|\\.)*)"|[{}]|[^{},"]+/gs)) {
+    const current = open.at(-1);
+    if (current === undefined) return text;
+    if (token === '{') {
+      const inner: Cell[] = [];
+      current.push(inner);
+      open.push(inner);
+    } else if (token === '}') open.pop();
+    else if (quoted !== undefined) current.push(convert(quoted.replace(/\\(.)/gs, '$1')));
+    else current.push(token === 'NULL' ? null : convert(token));
+  }
+  return open.length === 1 && root.length === 1 ? (root[0] ?? text) : text;
+}
+
+const array =
+  (convert: CellConverter): CellConverter =>
+  (text) =>
+    toExactArray(text, convert);
+
+/** By type OID (pg_type.dat): these are fixed in Postgres. Every other type is text. */
+const CONVERTERS: ReadonlyMap<number, CellConverter> = new Map<number, CellConverter>([
+  ...pairs([16], [1000], toBoolean),
+  // int2, int4, int8, oid, float4, float8, numeric
+  ...pairs([21, 23, 20, 26, 700, 701, 1700], [1005, 1007, 1016, 1028, 1021, 1022, 1231], toExactNumber),
+  // json, jsonb
+  ...pairs([114, 3802], [199, 3807], toExactJson),
+  // text, varchar, bpchar, name, uuid, date, time, timetz, timestamp, timestamptz, interval, inet, cidr, bytea
+  ...pairs([], [1009, 1015, 1014, 1003, 2951, 1182, 1183, 1270, 1115, 1185, 1187, 1041, 651, 1001], toText),
+]);
+
+function pairs(
+  scalars: readonly number[],
+  arrays: readonly number[],
+  convert: CellConverter,
+): [number, CellConverter][] {
+  return [
+    ...scalars.map((oid): [number, CellConverter] => [oid, convert]),
+    ...arrays.map((oid): [number, CellConverter] => [oid, array(convert)]),
+  ];
+}
+
+/** How values of a type become cells. */
+export function converterOf(typeOid: number): CellConverter {
+  return CONVERTERS.get(typeOid) ?? toText;
+}
+
+/** Postgres counts parameters in 16 bits. */
+const MAX_PARAMETERS = 65_535;
+
+/** The parameters as the text that Postgres reads for `$1`, `$2` … (null is NULL). */
+export function toParameterTexts(params: readonly unknown[]): (string | null)[] {
+  if (params.length > MAX_PARAMETERS) {
+    throw invalidParameter(`params has ${params.length} values; Postgres takes at most ${MAX_PARAMETERS}.`);
+  }
+  return params.map((value, index) => {
+    const text = toParameterText(value);
+    if (text?.includes('\0'))
+      throw invalidParameter(`$${index + 1} holds a NUL character, which Postgres cannot store.`);
+    if (text?.isWellFormed() === false) throw invalidParameter(`$${index + 1} is not valid Unicode (half of a pair).`);
+    return text;
+  });
+}
+
+function toParameterText(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'string') return value;
+  if (typeof value === 'object') return toJsonText(value);
+  return String(value);
+}
+
+/** JSON in which a bigint is written as the integer that it is. */
+function toJsonText(value: object): string {
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? rawJson(item.toString()) : item));
+}
+
+/** Not in TypeScript's library yet (ES2026). */
+const { rawJSON: rawJson } = JSON as typeof JSON & { rawJSON(text: string): unknown };
+
+function invalidParameter(message: string): ToolError {
+  return new ToolError({ code: 'INVALID_ARGUMENT', message });
+}
