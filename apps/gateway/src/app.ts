@@ -6,6 +6,7 @@ import type { GatewayConfig } from './config.ts';
 import { createAnswers } from './edge/answers.ts';
 import { createClassifier } from './edge/classify.ts';
 import { createMcpEndpoint } from './edge/mcp-endpoint.ts';
+import { createSseEndpoint } from './edge/sse-endpoint.ts';
 import { createHubTools } from './hub-tools.ts';
 import { createHttpUpstream } from './upstream/http-upstream.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -52,7 +53,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   }
 }
 
-function listen(
+async function listen(
   config: GatewayConfig,
   logger: Logger,
   catalogue: Catalogue,
@@ -61,7 +62,8 @@ function listen(
   const serverInfo = { name: SERVICE_NAME, title: 'Database MCP Gateway', version: SERVICE_VERSION };
   const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams };
   const endpoint = { core, classifier: createClassifier(), maxBodyBytes: config.maxBodyBytes, logger };
-  return createService({
+  const sse = createSseEndpoint(endpoint);
+  const service = await createService({
     name: SERVICE_NAME,
     version: SERVICE_VERSION,
     host: config.host,
@@ -69,10 +71,12 @@ function listen(
     allowedHosts: config.allowedHosts,
     allowedOrigins: config.allowedOrigins,
     logger,
-    routes: { '/mcp': createMcpEndpoint(endpoint) },
+    routes: { '/mcp': createMcpEndpoint(endpoint), '/sse': sse.stream, '/messages': sse.messages },
     ready: () => ({
       ready: catalogue.isAttempted(),
       upstreams: Object.fromEntries(catalogue.states().map(({ name, status }) => [name, status])),
     }),
   });
+  service.draining.addEventListener('abort', sse.drain, { once: true });
+  return service;
 }

@@ -1,5 +1,4 @@
 /** Batches: only revision 2025-03-26 has them. Each message is served by itself; the answers come together in one array. */
-import type { ServerResponse } from 'node:http';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { findValue, listElements } from '../json-spans.ts';
 import { collectReply } from '../upstream/collect-reply.ts';
@@ -27,7 +26,7 @@ export async function serveBatch(
   { core, classifier }: { core: GatewayCore; classifier: Classifier },
   batch: Batch,
   outlet: Outlet,
-  response: ServerResponse,
+  closed: AbortSignal,
 ): Promise<void> {
   const { messages } = batch.verdict;
   if (messages.length > MAX_MESSAGES) {
@@ -36,7 +35,7 @@ export async function serveBatch(
   }
   const spans = listElements(batch.bytes, findValue(batch.bytes)?.start ?? 0);
   const calls = new Set<CallHandle>();
-  response.on('close', () => calls.forEach((call) => call.cancel()));
+  closed.addEventListener('abort', () => calls.forEach((call) => call.cancel()), { once: true });
   const answers = await Promise.all(
     messages.map((body, index) => {
       const span = spans[index];

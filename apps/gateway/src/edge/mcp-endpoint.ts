@@ -100,8 +100,11 @@ async function serve(options: EndpointOptions, request: IncomingMessage, respons
   );
   const forwarded = pickForwardHeaders(headers);
   const outlet = createHttpOutlet(response);
-  if (verdict.kind === 'batch')
-    return serveBatch(options, { ...message, verdict, headers: forwarded }, outlet, response);
+  if (verdict.kind === 'batch') {
+    const closed = new AbortController();
+    response.on('close', () => closed.abort());
+    return serveBatch(options, { ...message, verdict, headers: forwarded }, outlet, closed.signal);
+  }
   return serveMessage(options.core, { ...message, verdict, headers: forwarded }, outlet);
 }
 

@@ -2,7 +2,8 @@
  * An upstream that speaks the client's era over Streamable HTTP: requests and answers pass as bytes over kept-alive
  * connections. Owns the breaker and the limits of that upstream; `http-call.ts` carries the single request.
  */
-import { Pool, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import type { UpstreamConfig } from '../config.ts';
 import { admitCall, afterFailure, CLOSED, type BreakerState } from './breaker.ts';
 import { HttpCall, type CallObserver } from './http-call.ts';

@@ -1,0 +1,136 @@
+/** The endpoints of the HTTP+SSE transport (2024-11-05, deprecated), for clients that know no other: `/sse`, `/messages`. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { sendJsonText, type RawHandler } from '@database-mcp/service';
+import { errorAnswer, idTextOf } from './answers.ts';
+import { serveBatch } from './batch.ts';
+import { isObject } from './classify.ts';
+import { pickForwardHeaders } from './forward-headers.ts';
+import { failInternally, readMessage, type EndpointOptions } from './mcp-endpoint.ts';
+import { serveMessage } from './serve-message.ts';
+import { SseSession } from './sse-session.ts';
+
+/** The two endpoints and what ends them. */
+export interface SseEndpoint {
+  /** `/sse` */
+  stream: RawHandler;
+  /** `/messages` */
+  messages: RawHandler;
+  /** Tells every session. */
+  notify(json: string): void;
+  /** Ends every session as soon as its answers are out. */
+  drain(): void;
+}
+
+/** Each session holds a connection and a timer; clients that share this gateway are people, not crowds. */
+const MAX_SESSIONS = 256;
+/** Requests of one session that are not answered yet. */
+const MAX_PENDING = 64;
+/** Answers that a client does not read are kept in memory up to this much. */
+const MAX_BACKLOG_BYTES = 8 * 1024 * 1024;
+
+const HTTP_OK = 200;
+const HTTP_ACCEPTED = 202;
+const HTTP_NOT_FOUND = 404;
+const HTTP_METHOD_NOT_ALLOWED = 405;
+const HTTP_TOO_MANY = 429;
+const HTTP_UNAVAILABLE = 503;
+
+/** Creates the endpoints. */
+export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
+  const sessions = new Map<string, SseSession>();
+  let isDraining = false;
+  return {
+    stream: (request, response) => {
+      if (request.method !== 'GET') return refuseMethod(response, 'GET');
+      if (isDraining) return refuse(response, HTTP_UNAVAILABLE, 'The gateway is ending; connect again.');
+      if (sessions.size >= MAX_SESSIONS) {
+        const text = `There are ${MAX_SESSIONS} sessions already. Close one, or use /mcp, which has no such limit.`;
+        return refuse(response, HTTP_UNAVAILABLE, text);
+      }
+      openSession(sessions, response);
+    },
+    messages: (request, response) => {
+      if (request.method !== 'POST') return refuseMethod(response, 'POST');
+      const session = sessions.get(sessionIdOf(request));
+      if (!session) return refuse(response, HTTP_NOT_FOUND, 'There is no such session (any more): open /sse again.');
+      serve(options, session, request, response).catch((error: unknown) =>
+        failInternally(options.logger, response, error),
+      );
+    },
+    notify: (json) => sessions.forEach((session) => session.notify(json)),
+    drain: () => {
+      isDraining = true;
+      sessions.forEach((session) => session.drain());
+    },
+  };
+}
+
+function openSession(sessions: Map<string, SseSession>, response: ServerResponse): void {
+  const id = randomUUID();
+  response.writeHead(HTTP_OK, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+  });
+  response.write(`event: endpoint\ndata: /messages?sessionId=${id}\n\n`);
+  sessions.set(id, new SseSession(response, () => sessions.delete(id)));
+}
+
+function sessionIdOf(request: IncomingMessage): string {
+  return new URL(request.url ?? '/', 'http://localhost').searchParams.get('sessionId') ?? '';
+}
+
+async function serve(
+  options: EndpointOptions,
+  session: SseSession,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (session.pending >= MAX_PENDING || session.backlog > MAX_BACKLOG_BYTES) {
+    const text = `This session has ${session.pending} requests in progress and ${session.backlog} bytes unread; read the stream and try again.`;
+    return refuse(response, HTTP_TOO_MANY, text);
+  }
+  const message = await readMessage(request, response, options.maxBodyBytes);
+  if (!message) return;
+  const verdict = options.classifier.classify({}, message.body);
+  if (verdict.kind === 'reject' && verdict.status !== HTTP_OK) {
+    const idText = idTextOf(message.bytes, message.body);
+    return sendJsonText(response, verdict.status, errorAnswer(idText, verdict.code, verdict.message, verdict.data));
+  }
+  const forwarded = { ...message, headers: pickForwardHeaders(pickTrace(request)) };
+  response.writeHead(HTTP_ACCEPTED, { 'content-length': 0 });
+  response.end();
+  if (verdict.kind === 'no-reply') {
+    if (verdict.method === 'notifications/cancelled') session.cancel(verdict.params['requestId']);
+    return;
+  }
+  const outlet = session.createOutlet(isObject(message.body) ? message.body['id'] : undefined);
+  try {
+    if (verdict.kind === 'batch') await serveBatch(options, { ...forwarded, verdict }, outlet, session.closed);
+    else await serveMessage(options.core, { ...forwarded, verdict }, outlet);
+  } catch (error) {
+    options.logger.error({ err: error }, 'a message of a session failed');
+    const idText = idTextOf(message.bytes, message.body);
+    outlet.send(
+      HTTP_OK,
+      errorAnswer(idText, JSON_RPC_ERROR.INTERNAL_ERROR, 'Internal error; the log holds the cause.'),
+    );
+  }
+}
+
+/** The session's messages go on as 2025-03-26 without a header, whatever the client's POST says of its transport. */
+function pickTrace({ headers }: IncomingMessage): IncomingMessage['headers'] {
+  const { traceparent, tracestate, baggage } = headers;
+  return { traceparent, tracestate, baggage };
+}
+
+function refuseMethod(response: ServerResponse, allowed: string): void {
+  response.setHeader('allow', allowed);
+  refuse(response, HTTP_METHOD_NOT_ALLOWED, `Only ${allowed} is served here.`);
+}
+
+function refuse(response: ServerResponse, status: number, message: string): void {
+  sendJsonText(response, status, errorAnswer('null', JSON_RPC_ERROR.INVALID_REQUEST, message));
+}
