@@ -11,6 +11,8 @@ import type { TableResult } from './table-result.ts';
 
 /** After the deadline or a cancellation the database gets this long to end the statement before the call is answered. */
 const ABORT_GRACE_MS = 1_000;
+/** A list of a thousand wrong elements would otherwise make an error of a hundred kilobytes. */
+const MAX_PROBLEMS = 5;
 
 /** What the seam needs besides the tool and its arguments. */
 export interface CallOptions {
@@ -99,10 +101,11 @@ function internalFailure(error: unknown, options: CallOptions): Failure {
 }
 
 function describeIssues(error: z.ZodError, tool: Tool): Failure {
-  const problems = error.issues.map((issue) => {
+  const problems = error.issues.slice(0, MAX_PROBLEMS).map((issue) => {
     const path = issue.path.map(String).join('.');
     return path ? `${path}: ${issue.message}` : issue.message;
   });
+  if (error.issues.length > MAX_PROBLEMS) problems.push(`and ${error.issues.length - MAX_PROBLEMS} more problems`);
   const known = Object.keys((tool.inputSchema['properties'] as object | undefined) ?? {});
   return {
     code: 'INVALID_ARGUMENT',

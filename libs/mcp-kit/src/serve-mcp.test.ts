@@ -38,7 +38,7 @@ function createTools(onAbort: () => void = () => {}): Tool[] {
     defineTool({
       name: 'fail',
       description: 'Fails as asked.',
-      input: z.strictObject({ expected: z.boolean() }),
+      input: z.strictObject({ expected: z.boolean(), numbers: z.array(z.number()).optional() }),
       annotations,
       async run({ expected }) {
         if (expected) throw new ToolError({ code: 'NOT_FOUND', message: 'no such thing', hint: 'Look elsewhere.' });
@@ -159,6 +159,12 @@ test('failures are isError results that say what to do, and hide what is interna
     ],
     ['test_fail', { expected: true }, /^NOT_FOUND: no such thing\nNext: Look elsewhere\.$/, 'an expected failure'],
     ['test_fail', { expected: false }, /^INTERNAL: (?!.*hunter2).*reference [0-9a-f]{8}\.$/s, 'a bug'],
+    [
+      'test_fail',
+      { expected: true, numbers: Array.from({ length: 1_000 }, () => 'x') },
+      /^INVALID_ARGUMENT: (?:numbers\.\d: [^;]+; ){5}and 995 more problems\n/,
+      'a thousand mistakes in one list',
+    ],
     ['test_wait', {}, /^TIMEOUT: The statement took longer than 0\.05 s/, 'the deadline'],
   ];
   for (const [name, args, expected, why] of table) {
