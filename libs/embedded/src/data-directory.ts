@@ -3,7 +3,20 @@
  * What lies in it besides is the database's own business.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  constants,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Guard } from './guard.ts';
@@ -75,6 +88,20 @@ async function removeAbandonedFolders(prefix: string): Promise<void> {
   }
 }
 
+async function createKeptFolder(wanted: string): Promise<string> {
+  try {
+    await mkdir(wanted, { recursive: true, mode: DIRECTORY_MODE });
+    await access(wanted, constants.W_OK);
+  } catch (cause) {
+    throw new Error(
+      `Cannot create or write the data directory ${wanted}: ${cause instanceof Error ? cause.message : String(cause)}. ` +
+        'Mend that, or give another directory with --data DIR (option `dataDirectory`).',
+      { cause },
+    );
+  }
+  return await realpath(wanted);
+}
+
 async function createTemporaryFolder(kind: string, guard: Guard): Promise<string> {
   const prefix = `database-mcp-${kind}-`;
   // Tidying up after others is no reason not to start.
@@ -95,8 +122,7 @@ export async function openDataDirectory(
   if (wanted === undefined) {
     path = await createTemporaryFolder(kind, guard);
   } else {
-    await mkdir(wanted, { recursive: true, mode: DIRECTORY_MODE });
-    path = await realpath(wanted);
+    path = await createKeptFolder(wanted);
   }
   const owner: LockContents = { guardPid: guard.pid, guardToken: guard.token };
   await takeLock(path, owner);

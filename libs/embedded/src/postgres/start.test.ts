@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { cp, mkdtemp, rm, unlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -88,7 +88,7 @@ test('it asks for the password, listens on this machine alone and shows no secre
     execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }) + readFileSync(join(folder, 'postgres.log'), 'utf8');
   for (const url of [server.url, server.adminUrl]) assert.ok(!seen.includes(new URL(url).password));
   assert.equal(statSync(join(folder, 'credentials.json')).mode & 0o777, 0o600);
-  assert.ok(!existsSync(join(folder, 'initdb-password')));
+  assert.ok(!existsSync(join(folder, 'pgdata.partial.password')));
 });
 
 test('data and addresses survive a restart with the same directory and port', async (t) => {
@@ -100,6 +100,33 @@ test('data and addresses survive a restart with the same directory and port', as
   assert.equal(second.url, first.url);
   assert.deepEqual(await query(second.url, 'SELECT answer FROM kept'), [[42]]);
 });
+
+const isRoot = process.getuid?.() === 0;
+
+test(
+  'as root it also works in a folder that is closed to other users, and keeps the data',
+  { skip: isRoot ? false : 'we are not root' },
+  async (t) => {
+    const closed = await createFolder(t);
+    execFileSync('chmod', ['700', closed]);
+    const folder = join(closed, 'data');
+    const progress: string[] = [];
+    const first = await start(t, { dataDirectory: folder, onProgress: (line) => progress.push(line) });
+    const elsewhere = realpathSync(join(folder, 'pgdata'));
+    t.after(() => rm(elsewhere, { recursive: true, force: true }));
+    assert.ok(progress.some((line) => line.includes(`keeping its files in ${elsewhere}`)));
+    await query(first.adminUrl, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    await first.stop();
+    const second = await start(t, { dataDirectory: folder });
+    assert.deepEqual(await query(second.url, 'SELECT answer FROM kept'), [[42]]);
+    await second.stop();
+    await rm(elsewhere, { recursive: true });
+    const third = await start(t, { dataDirectory: folder });
+    const replacement = realpathSync(join(folder, 'pgdata'));
+    t.after(() => rm(replacement, { recursive: true, force: true }));
+    await assert.rejects(query(third.url, 'SELECT answer FROM kept'), { code: '42P01' });
+  },
+);
 
 test('a directory in use is refused with the process that uses it', async (t) => {
   const folder = await createFolder(t);

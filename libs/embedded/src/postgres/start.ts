@@ -11,7 +11,7 @@ import { createStartFailure } from '../start-failure.ts';
 import type { EmbeddedServer, StartOptions } from '../start-options.ts';
 import { preparePostgresBinaries } from './binaries.ts';
 import type { PostgresBinaries } from './binaries.ts';
-import { getClusterFolder, prepareCluster, readClusterVersion } from './cluster.ts';
+import { prepareCluster, readClusterVersion } from './cluster.ts';
 import { ADMIN_ROLE, READER_ROLE, createReaderRole } from './roles.ts';
 import { findServiceUser } from './service-user.ts';
 import type { ServiceUser } from './service-user.ts';
@@ -41,10 +41,11 @@ interface ServerPlan {
   readonly user: ServiceUser | undefined;
   readonly data: DataDirectory;
   readonly guard: Guard;
+  readonly clusterFolder: string;
   readonly logFile: string;
 }
 
-function createServerArguments(data: DataDirectory, port: number): string[] {
+function createServerArguments(plan: ServerPlan, port: number): string[] {
   const settings: Record<string, string> = {
     listen_addresses: LOCAL_HOST,
     port: String(port),
@@ -64,12 +65,9 @@ function createServerArguments(data: DataDirectory, port: number): string[] {
     // A failed statement may hold what a user typed; the log keeps the error alone.
     log_min_error_statement: 'panic',
   };
-  if (data.isEphemeral) Object.assign(settings, { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' });
-  return [
-    '-D',
-    getClusterFolder(data.path),
-    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  ];
+  if (plan.data.isEphemeral)
+    Object.assign(settings, { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' });
+  return ['-D', plan.clusterFolder, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 
 function createUrl(role: string, password: string, port: number): string {
@@ -109,7 +107,7 @@ async function waitForPostgres(adminUrl: string, readerPassword: string, hasEnde
 async function launch(plan: ServerPlan, port: number): Promise<number> {
   const pid = await plan.guard.serve({
     command: plan.binaries.postgres,
-    args: createServerArguments(plan.data, port),
+    args: createServerArguments(plan, port),
     env: createProgramEnvironment(),
     user: plan.user,
     logFile: plan.logFile,
@@ -126,18 +124,18 @@ async function startWithGuard(options: StartOptions, guard: Guard): Promise<Embe
   const data = await openDataDirectory('postgres', options.dataDirectory, guard);
   const hasCluster = (await readClusterVersion(data.path)) !== undefined;
   const passwords = await loadPasswords(data.path, ['admin', 'reader'], hasCluster);
-  if (!hasCluster) options.onProgress?.('Postgres: creating the data folder');
-  await prepareCluster({
+  const clusterFolder = await prepareCluster({
     dataDirectory: data.path,
     isEphemeral: data.isEphemeral,
     adminPassword: passwords.admin,
     binaries,
     user,
     guard,
+    onProgress: options.onProgress,
   });
   const logFile = join(data.path, 'postgres.log');
   const adminUrl = createUrl(ADMIN_ROLE, passwords.admin, port);
-  const pid = await launch({ binaries, user, data, guard, logFile }, port);
+  const pid = await launch({ binaries, user, data, guard, clusterFolder, logFile }, port);
   let hasEnded = false;
   void guard.exited.then(() => (hasEnded = true));
   const isReady = await waitForPostgres(adminUrl, passwords.reader, () => hasEnded);
