@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { loadGatewayConfig, redactConfig } from './config.ts';
+import { toSchemaText } from './write-schema.ts';
+
+function writeConfig(t: TestContext, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-config-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'gateway.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+const VALID = `
+port: 9001
+upstreams:
+  - name: pg
+    url: http://127.0.0.1:8001/mcp
+    headers: { authorization: "Bearer \${PG_TOKEN}" }
+`;
+
+test('flag wins over environment over file over default', (t) => {
+  const path = writeConfig(t, VALID);
+  const env = { PG_TOKEN: 's3cret', MCP_PORT: '9002', MCP_HOST: '0.0.0.0' };
+  const config = loadGatewayConfig({ argv: ['--config', path, '--port', '9003'], env });
+  assert.equal(config.port, 9003);
+  assert.equal(config.host, '0.0.0.0');
+  assert.equal(loadGatewayConfig({ argv: ['--config', path], env }).port, 9002);
+  const { port, host, maxBodyBytes, upstreams } = loadGatewayConfig({
+    argv: ['--config', path],
+    env: { PG_TOKEN: 'x' },
+  });
+  assert.deepEqual({ port, host, maxBodyBytes }, { port: 9001, host: '127.0.0.1', maxBodyBytes: 4 * 1024 * 1024 });
+  assert.deepEqual(upstreams, [
+    {
+      name: 'pg',
+      url: 'http://127.0.0.1:8001/mcp',
+      prefix: 'pg_',
+      headers: { authorization: 'Bearer x' },
+      timeoutMs: 60_000,
+      maxConcurrency: 64,
+      maxQueue: 256,
+    },
+  ]);
+});
+
+test('JSON is a configuration file too', (t) => {
+  const path = writeConfig(t, '{"upstreams":[{"name":"a","url":"http://h/mcp","prefix":""}]}');
+  assert.equal(loadGatewayConfig({ argv: ['--config', path], env: {} }).upstreams[0]?.prefix, '');
+});
+
+test('every mistake is told at once, and no secret', (t) => {
+  const path = writeConfig(
+    t,
+    `
+port: 99999
+upstreams:
+  - name: Orders!
+    url: ftp://user:hunter2@host/mcp
+    headers: { authorization: "Bearer hunter2" }
+  - name: crm
+    url: http://127.0.0.1:8002/mcp
+    timeout: 5
+`,
+  );
+  assert.throws(
+    () => loadGatewayConfig({ argv: ['--config', path, '--port', 'abc'], env: {} }),
+    (error: Error) => {
+      for (const part of ['port', 'upstreams[0].name', 'upstreams[0].url', 'timeout', '--port']) {
+        assert.ok(error.message.includes(part), `${part} is not in: ${error.message}`);
+      }
+      assert.ok(!error.message.includes('hunter2'));
+      return true;
+    },
+  );
+});
+
+test('two upstreams of one name are refused with both places', (t) => {
+  const entry = '  - { name: pg, url: "http://127.0.0.1:1/mcp" }\n';
+  const path = writeConfig(t, `upstreams:\n${entry}${entry}`);
+  assert.throws(
+    () => loadGatewayConfig({ argv: ['--config', path], env: {} }),
+    /upstreams\[1\]\.name.*upstreams\[0\] has the name "pg" too/,
+  );
+});
+
+test('a start without a configuration file says how to name one', () => {
+  assert.throws(() => loadGatewayConfig({ argv: [], env: {} }), /start with --config gateway\.yaml/);
+});
+
+test('the effective configuration is logged without secrets', (t) => {
+  const path = writeConfig(t, VALID.replace('127.0.0.1:8001/mcp', 'u:hunter2@127.0.0.1:8001/mcp?key=hunter2'));
+  const config = loadGatewayConfig({ argv: ['--config', path], env: { PG_TOKEN: 'hunter2' } });
+  const text = JSON.stringify(redactConfig(config));
+  assert.ok(!text.includes('hunter2'));
+  assert.ok(text.includes('"authorization":"***"'));
+});
+
+test('the published schema is the one that is enforced', () => {
+  const published = readFileSync(new URL('../gateway.schema.json', import.meta.url), 'utf8');
+  assert.deepEqual(JSON.parse(published), JSON.parse(toSchemaText()), 'run: npm run schema -w @database-mcp/gateway');
+});
