@@ -1,7 +1,7 @@
 /**
- * Hits as columns and rows. The top-level payload keys become columns, because then no row repeats them (measured on the
- * sample collection: a third fewer bytes) and a long text is cut without hurting the fields beside it; a collection
- * whose points have little in common keeps one payload column, which would otherwise be mostly nulls. Pure.
+ * Hits as columns and rows. The top-level payload keys become columns: no row repeats them (measured on the sample
+ * collection: a quarter fewer bytes for 100 hits, 19 % for 10), and a long text is cut without hurting the fields beside
+ * it. A collection whose points have little in common keeps one payload column; a table would be mostly nulls. Pure.
  */
 import type { Cell, Column } from '@database-mcp/mcp-kit';
 import type { Hit } from './database.ts';

@@ -70,9 +70,10 @@ export function notQdrantError(what: string): ToolError {
 
 /** The error for a connection that failed; undefined when the fault is not the connection's. */
 export function toConnectionError(error: unknown): ToolError | undefined {
-  const code = codeOf(error);
+  // The parser of undici gives no code for some of its errors.
+  const code = codeOf(error) ?? (error instanceof Error && error.name === 'HTTPParserError' ? 'no HTTP' : undefined);
   if (code === undefined) return undefined;
-  if (code.startsWith('HPE_') || code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
+  if (code === 'no HTTP' || code.startsWith('HPE_') || code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
     return new ToolError(notQdrant(code), { cause: error });
   }
   if (/CERT|SELF_SIGNED|ERR_TLS|UNABLE_TO_/.test(code)) {

@@ -39,7 +39,10 @@ export function createCollectionInfoTool(database: Database, limits: ResultLimit
       for (const row of [...toCollectionRows(collection), ...toPayloadRows(payloads), ...toConfigRows(collection)]) {
         if (!collector.push(row)) break;
       }
-      return collector.finish(COLUMNS);
+      const notice =
+        `payload_key: keys of ${payloads.length} sampled points, value = how many of them have the key. ` +
+        'payload_index: value = indexed points.';
+      return collector.finish(COLUMNS, payloads.length > 0 ? { notices: [notice] } : {});
     },
   });
 }
@@ -61,12 +64,7 @@ function toCollectionRows(collection: Collection): Cell[][] {
 }
 
 function toPayloadRows(payloads: readonly JsonObject[]): Cell[][] {
-  return summarisePayloads(payloads).map(({ key, type, points }) => [
-    'payload_key',
-    key,
-    type,
-    `in ${points} of ${payloads.length} sampled`,
-  ]);
+  return summarisePayloads(payloads).map(({ key, type, points }) => ['payload_key', key, type, points]);
 }
 
 function toConfigRows(collection: Collection): Cell[][] {
