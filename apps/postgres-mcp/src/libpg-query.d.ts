@@ -11,10 +11,24 @@ declare module 'libpg-query/wasm/libpg-query.js' {
     UTF8ToString(pointer: number): string;
     getValue(pointer: number, type: 'i32'): number;
   }
-  export default function createModule(options: { wasmBinary: Uint8Array }): Promise<ParserModule>;
+  /** `instantiateWasm` replaces the reading of the module from a file beside the script. */
+  export default function createModule(options: {
+    instantiateWasm(imports: object, done: (instance: object) => void): void;
+  }): Promise<ParserModule>;
 }
 
 declare module '*.wasm' {
-  const bytes: Uint8Array;
-  export default bytes;
+  /** Base64, as the bundler gives it. */
+  const text: string;
+  export default text;
+}
+
+/** The part of the global that Node's types leave to the DOM's. */
+declare namespace WebAssembly {
+  class RuntimeError extends Error {}
+  interface Module {
+    readonly __module: unique symbol;
+  }
+  function compile(bytes: Uint8Array): Promise<Module>;
+  function instantiate(module: Module, imports: object): Promise<object>;
 }

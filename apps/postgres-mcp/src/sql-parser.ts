@@ -25,8 +25,16 @@ interface RawStatement {
   stmt_location?: number;
 }
 
-const wasmBinary = await loadParserWasm();
-let parser = await createModule({ wasmBinary });
+const compiled = await WebAssembly.compile(await loadParserWasm());
+let parser = await startParser();
+
+function startParser(): Promise<ParserModule> {
+  return createModule({
+    instantiateWasm(imports, done) {
+      void WebAssembly.instantiate(compiled, imports).then(done);
+    },
+  });
+}
 
 /** Parses SQL text, which must be well-formed Unicode without NUL. */
 export async function parseSql(sql: string): Promise<ParseOutcome> {
@@ -34,8 +42,8 @@ export async function parseSql(sql: string): Promise<ParseOutcome> {
     return parseWith(parser, sql);
   } catch (error) {
     // Deep nesting overflows the stack inside the module, which leaves its own stack and memory in disorder.
-    if (!(error instanceof RangeError) && (error as Error).name !== 'RuntimeError') throw error;
-    parser = await createModule({ wasmBinary });
+    if (!(error instanceof RangeError || error instanceof WebAssembly.RuntimeError)) throw error;
+    parser = await startParser();
     return { kind: 'too-complex' };
   }
 }
