@@ -1,0 +1,71 @@
+/** `npm run bench [-- --quick]`: the gateway beside a bare pass-through and beside no middle at all, in one run. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { SpawnedProcess } from '@database-mcp/testing';
+import { choosePinning } from './pinning.ts';
+import { startSetup } from './processes.ts';
+import { createReport, TARGET_RATIO } from './report.ts';
+import { measure, type Plan } from './rounds.ts';
+
+/** Beyond these something hangs. */
+const LIMIT_MS = { quick: 90_000, full: 240_000 };
+/** 14 stretches a round, about 45 s and 130 s in all. Many short rounds bear a busy machine better than few long ones. */
+const PLANS: Record<'quick' | 'full', Plan> = {
+  quick: { rounds: 7, measureMs: 250 },
+  full: { rounds: 17, measureMs: 400 },
+};
+
+const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
+const size = values.quick ? 'quick' : 'full';
+
+const folder = mkdtempSync(join(tmpdir(), 'database-mcp-bench-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+}
+const limit = setTimeout(
+  () => stop.abort(new Error(`the run took more than ${LIMIT_MS[size] / 1_000} s`)),
+  LIMIT_MS[size],
+);
+
+const running: SpawnedProcess[] = [];
+try {
+  const pinning = choosePinning();
+  const model = cpus()[0]?.model ?? 'an unknown processor';
+  const load = loadavg()[0] ?? 0;
+  console.log(
+    `Node ${process.version}, ${availableParallelism()} cores of ${model}, load before the run ${load.toFixed(1)}`,
+  );
+  console.log(pinning.description);
+  if (load > availableParallelism() / 2)
+    console.log('The machine is busy: trust the ratios and CPU times, not the rates.');
+  const interrupted = new Promise<never>((_, reject) => {
+    stop.signal.addEventListener('abort', () => reject(stop.signal.reason), { once: true });
+  });
+  const run = async (): Promise<void> => {
+    const setup = await startSetup(folder, pinning, (started) => running.push(started));
+    const measured = await measure(setup, PLANS[size], stop.signal, (text) => console.error(text));
+    const report = createReport(measured);
+    const { rounds, measureMs } = PLANS[size];
+    console.log(`Medians of ${rounds} interleaved rounds of ${measureMs} ms; three upstreams with 12 tools each.\n`);
+    console.log(report.lines.join('\n'));
+    if (!report.isTargetMet) {
+      console.error(
+        `\nThe gateway is below ${TARGET_RATIO} of the pass-through. Profile it: node --cpu-prof apps/gateway/src/main.ts`,
+      );
+      process.exitCode = 1;
+    }
+  };
+  await Promise.race([run(), interrupted]);
+} catch (error) {
+  console.error(`The benchmark did not finish: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+} finally {
+  clearTimeout(limit);
+  await Promise.all(running.map((entry) => entry.stop({ killAfterMs: 5_000 })));
+  // A start that was interrupted may still be waiting; what it started ends with this process.
+  process.exit();
+}

@@ -1,0 +1,128 @@
+/** Starts everything that a run needs, each in a process of its own. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  freePort,
+  rpcRequest,
+  spawnProcess,
+  waitFor,
+  type RawUpstreamStats,
+  type SpawnedProcess,
+} from '@database-mcp/testing';
+import type { Job, JobResult } from './load-driver.ts';
+import type { Pinning } from './pinning.ts';
+
+/** What load is put on. */
+export interface Target {
+  name: 'direct' | 'pass-through' | 'gateway';
+  url: string;
+  /** The process in the middle; undefined when there is none. */
+  pid: number | undefined;
+}
+
+/** Everything that runs. */
+export interface Setup {
+  targets: readonly Target[];
+  /** Tools in a merged list. */
+  toolCount: number;
+  /** Names of tools with a 1 KB and a 100 KB result, one for each upstream. */
+  smallTools: readonly string[];
+  largeTools: readonly string[];
+  drive(job: Job): Promise<JobResult>;
+  /** Requests and connections that all upstreams have seen. */
+  countUpstream(): Promise<RawUpstreamStats>;
+}
+
+/** Names of the upstreams; their tools carry them as prefix. */
+const UPSTREAMS = ['alpha', 'beta', 'gamma'] as const;
+const TOOLS_PER_UPSTREAM = 12;
+
+/** Starts upstreams, driver, pass-through and gateway. The processes are handed to `onStart` as they come up. */
+export async function startSetup(
+  folder: string,
+  pinning: Pinning,
+  onStart: (started: SpawnedProcess) => void,
+): Promise<Setup> {
+  const start = async (
+    place: 'outer' | 'middle',
+    args: readonly string[],
+    ready: { line: RegExp } | { url: string },
+  ) => {
+    const { command, args: prefix } = pinning[place];
+    const name = args[0] ?? command;
+    const started = await spawnProcess({ name, command, args: [...prefix, ...args], ready });
+    onStart(started);
+    return { pid: started.pid, url: started.readyLine?.[1] ?? '' };
+  };
+  const upstreams = await Promise.all(
+    UPSTREAMS.map(async (name) => {
+      const args = [
+        'libs/testing/src/fixture-main.ts',
+        '--raw',
+        '--prefix',
+        `${name}_`,
+        '--tools',
+        `${TOOLS_PER_UPSTREAM}`,
+      ];
+      return { name, ...(await start('outer', args, { line: /"(http:[^"]*)"/ })) };
+    }),
+  );
+  const [driver, passThrough, gateway] = await Promise.all([
+    start('outer', ['bench/src/driver-main.ts'], { line: /"(http:[^"]*)"/ }),
+    start('middle', ['bench/src/pass-through.ts', ...upstreams.map(({ name, url }) => `${name}_=${url}`)], {
+      line: /"(http:[^"]*)"/,
+    }),
+    startGateway(folder, upstreams, (args, ready) => start('middle', args, ready)),
+  ]);
+  const toolCount = UPSTREAMS.length * TOOLS_PER_UPSTREAM;
+  await waitForTools(gateway.url, toolCount);
+  return {
+    targets: [
+      { name: 'direct', url: upstreams[0]?.url ?? '', pid: undefined },
+      { name: 'pass-through', ...passThrough },
+      { name: 'gateway', ...gateway },
+    ],
+    toolCount,
+    smallTools: UPSTREAMS.map((name) => `${name}_small`),
+    largeTools: UPSTREAMS.map((name) => `${name}_large`),
+    async drive(job) {
+      const response = await fetch(driver.url, { method: 'POST', body: JSON.stringify(job) });
+      return (await response.json()) as JobResult;
+    },
+    async countUpstream() {
+      const each = await Promise.all(upstreams.map(({ url }) => fetchStats(url)));
+      const sum = (key: keyof RawUpstreamStats): number => each.reduce((total, stats) => total + stats[key], 0);
+      return { requests: sum('requests'), connections: sum('connections') };
+    },
+  };
+}
+
+async function startGateway(
+  folder: string,
+  upstreams: readonly { name: string; url: string }[],
+  start: (args: readonly string[], ready: { url: string }) => Promise<{ pid: number }>,
+): Promise<{ pid: number; url: string }> {
+  const config = join(folder, 'gateway.yaml');
+  // YAML takes JSON.
+  writeFileSync(config, JSON.stringify({ upstreams: upstreams.map(({ name, url }) => ({ name, url })) }));
+  const port = await freePort();
+  const args = ['apps/gateway/src/main.ts', '--config', config, '--host', '127.0.0.1', '--port', String(port)];
+  const { pid } = await start(args, { url: `http://127.0.0.1:${port}/ready` });
+  return { pid, url: `http://127.0.0.1:${port}/mcp` };
+}
+
+async function waitForTools(url: string, count: number): Promise<void> {
+  await waitFor(
+    async () => {
+      const tools = (await rpcRequest(url, 'tools/list')).message?.result?.['tools'];
+      return Array.isArray(tools) && tools.length >= count;
+    },
+    { what: `the gateway to list the ${count} tools of its upstreams`, deadlineMs: 10_000 },
+  );
+}
+
+/** Asked on a connection that is kept, so that the asking is counted once and not at every time. */
+async function fetchStats(url: string): Promise<RawUpstreamStats> {
+  const response = await fetch(new URL('/fixture/stats', url));
+  return (await response.json()) as RawUpstreamStats;
+}
