@@ -41,6 +41,6 @@ export function loadConfig(sources: SettingSources): Config {
 }
 
 /** The configuration as the log may show it. */
-export function redactConfig(config: Config): Record<string, unknown> {
+export function describeConfig(config: Config): Record<string, unknown> {
   return { ...redactSettings(SETTINGS, config), NEO4J_URI: redactUrl(config.uri) };
 }

@@ -16,6 +16,9 @@ export interface ErrorContext {
   addedLines: number;
 }
 
+/** The text by which the driver's error tells that we cut the connection because of the size of what came. */
+export const BATCH_EXCEEDED = 'the rows are larger than this server takes';
+
 const MAX_MESSAGE_LENGTH = 600;
 const OPERATOR_HINT = 'Try again later. If it stays so, the operator must look at Neo4j and at the NEO4J_* settings.';
 
@@ -175,6 +178,10 @@ function toProfileError(error: DriverError): ToolError | undefined {
 /** The driver's own errors come without a code of Neo4j. */
 function toConnectionError(error: DriverError): ToolError | undefined {
   if (error.code.startsWith('Neo.')) return undefined;
+  if (error.message.includes(BATCH_EXCEEDED)) {
+    const hint = 'Return fewer or smaller values: single properties, parts of lists, LIMIT 1.';
+    return new ToolError({ code: 'TOO_LARGE', message: 'The rows are too large to take.', hint }, { cause: error });
+  }
   const active = /acquisition timed out.*Active conn count = (\d+)/s.exec(error.message)?.[1];
   if (active !== undefined && active !== '0') {
     const hint = 'Try again soon.';
