@@ -82,14 +82,16 @@ test('a process that ignores SIGTERM is killed after the limit, together with it
   await waitFor(() => !isRunning(childPid), { what: 'the child to be gone' });
 });
 
-test('nothing that was spawned survives the test process, whether it ends by itself or by a signal', async (t) => {
+test('nothing that was spawned survives the test process, whether it ends by itself, by a signal or by its own handler of one', async (t) => {
   const script = `
     import { spawnProcess } from ${JSON.stringify(new URL('./spawn-process.ts', import.meta.url).href)};
     const child = await spawnProcess({ args: ['-e', 'setInterval(() => {}, 1000)'] });
+    if (process.env.END === 'handler') process.once('SIGTERM', () => process.exit(5));
     console.log('child ' + child.pid);
     if (process.env.END === 'exit') process.exit(0);
   `;
-  for (const end of ['exit', 'SIGTERM'] as const) {
+  const ends = { exit: 0, SIGTERM: null, handler: 5 };
+  for (const [end, code] of Object.entries(ends)) {
     const parent = await spawnProcess({
       args: ['--input-type=module', '-e', script],
       env: { END: end },
@@ -100,7 +102,7 @@ test('nothing that was spawned survives the test process, whether it ends by its
     const line = 'failure' in parent ? /child (\d+)/.exec(parent.failure) : parent.readyLine;
     const childPid = Number(line?.[1]);
     assert.ok(childPid > 0);
-    if (!('failure' in parent)) assert.equal((await parent.stop()).code, end === 'exit' ? 0 : null);
+    if (!('failure' in parent)) assert.equal((await parent.stop()).code, code);
     await waitFor(() => !isRunning(childPid), { what: `the child to be gone after ${end}` });
   }
 });

@@ -238,12 +238,13 @@ function installExitHook(): void {
   process.on('exit', killAll);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const onSignal = (): void => {
-      killAll();
-      // Others may want to end in their own way; if nobody else listens, the default happens.
+      // Somebody who listens too ends in their own way, and what they leave running is killed at the exit.
       if (process.listenerCount(signal) > 1) return;
+      killAll();
       process.off(signal, onSignal);
       process.kill(process.pid, signal);
     };
-    process.on(signal, onSignal);
+    // First in line: a listener for one time is gone from the count as soon as it was called.
+    process.prependListener(signal, onSignal);
   }
 }
