@@ -1,8 +1,11 @@
 /** Starts everything in the right order, and ends it in the reverse one. */
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createBanner, type BannerRow } from './banner.ts';
 import { startDatabases, type Databases, type RunningDatabase } from './databases.ts';
 import { startManagedProcess, type ManagedProcess } from './managed-process.ts';
@@ -21,6 +24,8 @@ const SERVERS = [
   { kind: 'neo4j', offset: 3 },
 ] as const;
 
+const run = promisify(execFile);
+
 type Say = (line: string) => void;
 
 /** Starts databases, servers and gateway; rejects with one clear message and nothing left running. */
@@ -31,7 +36,7 @@ export async function startLocalSystem(options: LocalOptions, env: NodeJS.Proces
     for (let next = stops.pop(); next; next = stops.pop()) await next();
   };
   try {
-    const databases = await startDatabases(options, env, say);
+    const [databases] = await Promise.all([startDatabases(options, env, say), bundleApps()]);
     stops.push(async () => void (await Promise.allSettled(databases.running.map((database) => database.stop()))));
     const servers = await startServers(databases.running, options.port, env, say, stops);
     const folder = await createConfigFolder(options, stops);
@@ -78,7 +83,7 @@ function startServer(
 ): Promise<ManagedProcess> {
   return startManagedProcess({
     name: `${database.kind}-mcp`,
-    script: `apps/${database.kind}-mcp/src/main.ts`,
+    script: `apps/${database.kind}-mcp/dist/main.js`,
     env: { ...database.env, ...ownSettings(port, env) },
     healthUrl: `http://127.0.0.1:${port}/health`,
     onNotice: say,
@@ -93,7 +98,7 @@ async function startGateway(
 ): Promise<() => Promise<void>> {
   const gateway = await startManagedProcess({
     name: 'gateway',
-    script: 'apps/gateway/src/main.ts',
+    script: 'apps/gateway/dist/main.js',
     args: ['--config', config],
     env: ownSettings(port, env),
     healthUrl: `http://127.0.0.1:${port}/ready`,
@@ -128,6 +133,16 @@ async function createConfigFolder(options: LocalOptions, stops: (() => Promise<v
   const folder = await mkdtemp(join(tmpdir(), 'database-mcp-'));
   stops.push(() => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/**
+ * The processes run as bundles: a process that strips types and reads hundreds of files is 20 to 40 MiB larger
+ * (measured: 108 MiB instead of 129 to 168). Made anew at every start, in half a second beside the databases' start.
+ */
+async function bundleApps(): Promise<void> {
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const apps = ['gateway', ...SERVERS.map(({ kind }) => `${kind}-mcp`)].map((app) => join(root, 'apps', app));
+  await run(process.execPath, [join(root, 'deploy/bundle/src/main.ts'), ...apps]);
 }
 
 /** Checked before anything starts, so that a taken port costs no waiting. */

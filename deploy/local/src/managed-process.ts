@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 /** A process to run. Secrets belong into `env`, which `ps` does not show. */
 export interface ManagedProcessOptions {
   name: string;
-  /** Path of the entry file below the repository's root. */
+  /** Path of the bundle below the repository's root. */
   script: string;
   args?: readonly string[];
   env: Readonly<Record<string, string>>;
