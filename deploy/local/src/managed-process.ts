@@ -55,7 +55,7 @@ export async function startManagedProcess(options: ManagedProcessOptions): Promi
 
 /** The preload ends the process when our end of its standard input closes, so that it never outlives us. */
 function launch(options: ManagedProcessOptions): ChildProcess {
-  const preload = new URL('end-with-parent.ts', import.meta.url).href;
+  const preload = new URL('end-with-parent.mjs', import.meta.url).href;
   const script = fileURLToPath(new URL(options.script, ROOT));
   return spawn(process.execPath, ['--import', preload, script, ...(options.args ?? [])], {
     cwd: fileURLToPath(ROOT),
