@@ -21,12 +21,11 @@ function isResponse(head: Buffer): boolean {
   return key === 'result' || key === 'error';
 }
 
-/** The events of a whole stream. */
+/** The events of a stream; one that is cut off at the end is none. */
 export function readEvents(stream: Buffer): StreamEvent[] {
   const events: StreamEvent[] = [];
   const reader = new EventReader((data) => events.push({ data, isResponse: isResponse(data) }));
   reader.push(stream);
-  reader.push(Buffer.from('\n\n'));
   return events;
 }
 

@@ -79,7 +79,8 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
   }
 
   resume(): void {
-    this.#controller?.resume();
+    // Deferred: undici's parser cannot be entered from the callback of another call, where this is asked for at times.
+    queueMicrotask(() => this.#controller?.resume());
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -3,6 +3,7 @@
  * connections. Owns the breaker and the limits of that upstream; `http-call.ts` carries the single request.
  */
 import type { Dispatcher } from 'undici';
+import buildConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { UpstreamConfig } from '../config.ts';
 import { admitCall, afterFailure, CLOSED, type BreakerState } from './breaker.ts';
@@ -86,12 +87,26 @@ export function createHttpUpstream(config: UpstreamConfig): Upstream {
 
 function noop(): void {}
 
+const connect = buildConnector({ timeout: 0, allowH2: false });
+
+/** undici's own connect timer has a resolution of a second. */
+const connectInTime: typeof connect = (options, callback) => {
+  const timer = setTimeout(() => {
+    socket.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`));
+  }, CONNECT_TIMEOUT_MS);
+  const socket = connect(options, (...outcome) => {
+    clearTimeout(timer);
+    callback(...outcome);
+  });
+  return socket;
+};
+
 function createPool(url: URL, connections: number): Pool {
   return new Pool(url.origin, {
     connections,
     pipelining: 1,
     allowH2: false,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
+    connect: connectInTime,
     // The call's own deadline counts; undici's timers would end quiet event streams.
     headersTimeout: 0,
     bodyTimeout: 0,
