@@ -11,6 +11,14 @@ import { chooseVector, validateVector } from './vector-choice.ts';
 const collectionOf = (params: JsonObject): ReturnType<typeof toCollection> =>
   toCollection({ status: 'green', points_count: 1, config: { params }, payload_schema: {} });
 
+const hit = (id: number, payload: string): Hit => ({
+  id,
+  score: 0.5,
+  payload: parseExactJson(payload) as JsonObject,
+});
+
+const token = (claims: object): string => `h.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.s`;
+
 const PLAIN = collectionOf({ vectors: { size: 4, distance: 'Cosine' } });
 const ONE_NAMED = collectionOf({ vectors: { size: { size: 4, distance: 'Dot' } } });
 const NAMED = collectionOf({
@@ -66,11 +74,6 @@ test('numbers that do not fit the vector are refused with both sizes', () => {
 });
 
 test('hits that have their keys in common become columns, others keep one payload', () => {
-  const hit = (id: number, payload: string): Hit => ({
-    id,
-    score: 0.5,
-    payload: parseExactJson(payload) as JsonObject,
-  });
   assert.deepEqual(toHitTable([hit(1, '{"a":1,"id":9007199254740993}'), hit(2, '{"a":null,"b":["x"]}')]), {
     columns: [
       { name: 'id', type: 'point id' },
@@ -112,7 +115,6 @@ test('payload keys are named as a filter would name them', () => {
 });
 
 test('what a key may do is told as far as it can be seen, and never the key', () => {
-  const token = (claims: object): string => `h.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.s`;
   const table: [key: string | undefined, expected: RegExp, why: string][] = [
     [undefined, /No QDRANT_API_KEY is set/, 'no key'],
     ['s3cret', /cannot be seen/, 'a plain key'],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { ToolError } from '@database-mcp/errors';
+import type { ToolError } from '@database-mcp/errors';
 import type { TableResult } from '@database-mcp/mcp-kit';
 import { waitFor } from '@database-mcp/testing';
 import { createDatabase } from './database.ts';
