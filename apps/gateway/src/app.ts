@@ -7,6 +7,7 @@ import { createAnswers } from './edge/answers.ts';
 import { createClassifier } from './edge/classify.ts';
 import { createMcpEndpoint } from './edge/mcp-endpoint.ts';
 import { createSseEndpoint } from './edge/sse-endpoint.ts';
+import { createSubscriptions } from './edge/subscriptions.ts';
 import { createHubTools } from './hub-tools.ts';
 import { createHttpUpstream } from './upstream/http-upstream.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -32,7 +33,6 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     upstreams: members,
     createHubTools: (listStates) => createHubTools(SERVICE_NAME, SERVICE_VERSION, listStates),
     logger,
-    onChange: () => logger.info({ tools: catalogue.list.routes.size }, 'the list of tools has changed'),
   });
   const closeUpstreams = async (): Promise<void> => {
     catalogue.close();
@@ -60,7 +60,8 @@ async function listen(
   upstreams: ReadonlyMap<string, Upstream>,
 ): Promise<Service> {
   const serverInfo = { name: SERVICE_NAME, title: 'Database MCP Gateway', version: SERVICE_VERSION };
-  const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams };
+  const subscriptions = createSubscriptions(serverInfo);
+  const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams, subscriptions };
   const endpoint = { core, classifier: createClassifier(), maxBodyBytes: config.maxBodyBytes, logger };
   const sse = createSseEndpoint(endpoint);
   const service = await createService({
@@ -77,6 +78,15 @@ async function listen(
       upstreams: Object.fromEntries(catalogue.states().map(({ name, status }) => [name, status])),
     }),
   });
-  service.draining.addEventListener('abort', sse.drain, { once: true });
+  catalogue.onChange(() => {
+    logger.info({ tools: catalogue.list.routes.size }, 'the list of tools has changed');
+    subscriptions.toolsChanged();
+    sse.toolsChanged();
+  });
+  const endStreams = (): void => {
+    subscriptions.drain();
+    sse.drain();
+  };
+  service.draining.addEventListener('abort', endStreams, { once: true });
   return service;
 }

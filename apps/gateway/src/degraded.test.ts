@@ -177,20 +177,30 @@ test('an error answer of the upstream passes, unless it is about what the gatewa
   assert.equal(error.code, -32603);
 });
 
+test('an upstream that resets the connection without a word leaves an error that says so', async (t) => {
+  const upstream = await startTestUpstream(t, { tools: TOOLS, onCall: (_request, response) => response.destroy() });
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  const failed = readResult(await callTool(gateway, 'pg_query'));
+  assert.match(failed.text, /^UNAVAILABLE: The database server "pg" closed the connection/);
+  assert.equal(upstream.calls.length, 1, 'a call that may have taken effect must not be repeated');
+});
+
 test('a JSON answer that breaks off is cut off for the client too', async (t) => {
+  let breakOff: (() => void) | undefined;
   const upstream = await startTestUpstream(t, {
     tools: TOOLS,
     onCall: (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
-      response.write('{"jsonrpc":"2.0",');
-      setImmediate(() => response.write('"id":1,'));
-      setImmediate(() => setImmediate(() => response.destroy()));
+      response.write(`{"jsonrpc":"2.0","id":1,"result":"${'x'.repeat(1_000_000)}`);
+      breakOff = () => response.destroy();
     },
   });
   const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
-  const outcome = await callTool(gateway, 'pg_query').then(readResult, (error: unknown) => error);
-  // Depending on how the pieces arrive nothing may have been sent on yet; then there is a whole error instead.
-  if (!(outcome instanceof Error)) assert.match((outcome as { text: string }).text, /closed the connection/);
+  const headers = { 'content-type': 'application/json' };
+  const body = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pg_query"}}';
+  const response = await fetch(`${gateway.url}/mcp`, { method: 'POST', headers, body });
+  breakOff?.();
+  await assert.rejects(response.text());
 });
 
 test('an event stream that breaks off ends with an error result for the request', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { readEvents } from './upstream/event-stream.ts';
-import { startTestGateway, until } from './test-gateway.ts';
+import { callTool, modernBody, modernHeaders, startTestGateway, until } from './test-gateway.ts';
 import { answerCall, startTestUpstream, toolText } from './test-upstream.ts';
 
 interface Session {
@@ -188,4 +188,45 @@ test('a session ends when the gateway does, after the call in progress', async (
   await closed;
   await until('the busy session ends', () => busy.isEnded);
   assert.equal(busy.messages()[0]?.result?.content[0]?.text, 'called pg_query');
+});
+
+test('a session and a subscription are told when the list of tools changes', async (t) => {
+  const upstream = await startTestUpstream(t, { tools: [toolText('pg_query')] });
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  const session = await openSession(t, gateway);
+  const params = { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'x', version: '1' } };
+  await session.send(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params }));
+  await session.send('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+  const response = await fetch(`${gateway.url}/mcp`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...modernHeaders('subscriptions/listen') },
+    body: modernBody(
+      'subscriptions/listen',
+      { notifications: { toolsListChanged: true, promptsListChanged: true } },
+      's',
+    ),
+  });
+  let text = '';
+  const reading = (async () => {
+    for await (const chunk of response.body ?? []) text += Buffer.from(chunk).toString('utf8');
+  })();
+  const told = (): { method?: string; params?: object; result?: object }[] =>
+    readEvents(Buffer.from(text)).map((event) => JSON.parse(event.data.toString('utf8')));
+  await until('the acknowledgement', () => told().length === 1);
+  const tag = { 'io.modelcontextprotocol/subscriptionId': 's' };
+  assert.deepEqual(told()[0], {
+    jsonrpc: '2.0',
+    method: 'notifications/subscriptions/acknowledged',
+    params: { notifications: { toolsListChanged: true }, _meta: tag },
+  });
+  upstream.options.tools = [toolText('pg_query'), toolText('pg_new')];
+  await callTool(gateway, 'pg_new');
+  await until('the notification on the subscription', () => told().length === 2);
+  assert.deepEqual(told()[1], { jsonrpc: '2.0', method: 'notifications/tools/list_changed', params: { _meta: tag } });
+  await until('the notification on the session', () =>
+    session.messages().some(({ method }) => method === 'notifications/tools/list_changed'),
+  );
+  await gateway.close();
+  await reading;
+  assert.ok(told()[2]?.result, 'the end of the gateway answers the subscription');
 });

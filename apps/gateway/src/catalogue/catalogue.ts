@@ -24,6 +24,8 @@ export interface Catalogue {
   states(): ServiceState[];
   /** Every upstream was asked once, whatever came of it. */
   isAttempted(): boolean;
+  /** Called whenever the merged list is another one, after the start. */
+  onChange(listener: () => void): void;
   close(): void;
 }
 
@@ -36,8 +38,6 @@ export interface CatalogueOptions {
   upstreams: readonly { config: UpstreamConfig; upstream: Upstream }[];
   createHubTools: (listStates: () => readonly ServiceState[]) => HubTool[];
   logger: Logger;
-  /** The merged list is another one now. */
-  onChange: () => void;
 }
 
 /** Two upstreams (or one and the gateway) publish the same name: the configuration must be mended. */
@@ -95,6 +95,7 @@ class RefreshingCatalogue implements Catalogue {
   readonly #members: Member[];
   readonly #hubTools: HubTool[];
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #listeners: (() => void)[] = [];
   #isStarting = true;
   #told = new Set<string>();
   list: MergedList;
@@ -130,6 +131,10 @@ class RefreshingCatalogue implements Catalogue {
     this.#isStarting = false;
     this.#report();
     for (const member of this.#members) this.#timers.push(setInterval(() => this.#lookAfter(member), TICK_MS));
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   close(): void {
@@ -238,7 +243,7 @@ class RefreshingCatalogue implements Catalogue {
     }
     if (this.#isStarting) return;
     this.#report();
-    if (changed) this.#options.onChange();
+    if (changed) for (const listener of this.#listeners) listener();
   }
 
   /** Problems of lists are told once, not at each refresh. */

@@ -17,6 +17,8 @@ export interface ServerInfo {
 
 /** Tools are served by every gateway; other capabilities are declared once they are served from end to end. */
 const CAPABILITIES = { tools: {} };
+/** Where changes of the list can be told. */
+const NOTIFYING_CAPABILITIES = { tools: { listChanged: true } };
 
 /** The request's id as it stands in the source text (a number beyond 2^53 keeps its digits), or `null`. */
 export function idTextOf(bytes: Buffer, body: unknown): string {
@@ -35,7 +37,7 @@ export function errorAnswer(idText: string, code: number, message: string, data?
 /** Builds the answers of one gateway. */
 export interface Answers {
   result(era: Era, idText: string, result: JsonObject): string;
-  initialize(idText: string, params: JsonObject): string;
+  initialize(idText: string, params: JsonObject, canNotify: boolean): string;
   discover(idText: string): string;
   toolsPage(era: Era, idText: string, page: ListPage): Buffer;
   hubTool(era: Era, idText: string, tool: HubTool): string;
@@ -55,14 +57,14 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
     result(era, idText, { ...toErrorResult(failure) });
   return {
     result,
-    initialize: (idText, params) => {
+    initialize: (idText, params, canNotify) => {
       const requested = params['protocolVersion'];
       if (typeof requested !== 'string') {
         return errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, 'initialize needs params.protocolVersion, a string.');
       }
       return result('legacy', idText, {
         protocolVersion: isLegacyVersion(requested) ? requested : LEGACY_VERSIONS[0],
-        capabilities: CAPABILITIES,
+        capabilities: canNotify ? NOTIFYING_CAPABILITIES : CAPABILITIES,
         serverInfo,
         instructions: catalogue.instructions,
       });
@@ -70,7 +72,7 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
     discover: (idText) =>
       result('modern', idText, {
         supportedVersions: [MODERN_VERSION],
-        capabilities: CAPABILITIES,
+        capabilities: NOTIFYING_CAPABILITIES,
         instructions: catalogue.instructions,
         ...catalogue.freshness(),
       }),

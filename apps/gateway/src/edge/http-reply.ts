@@ -4,9 +4,17 @@ import { sendJsonText } from '@database-mcp/service';
 import { EventWatch } from '../upstream/event-stream.ts';
 import type { CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
 import type { Outlet, StreamedReply } from './serve-message.ts';
+import type { EventChannel } from './subscriptions.ts';
 
 const HTTP_OK = 200;
 const HTTP_ACCEPTED = 202;
+
+/** Headers of an event stream; the last one keeps nginx from holding events back. */
+export const EVENT_STREAM_HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};
 
 /** The outlet of one POST. */
 export function createHttpOutlet(response: ServerResponse): Outlet {
@@ -17,6 +25,19 @@ export function createHttpOutlet(response: ServerResponse): Outlet {
       response.end();
     },
     stream: (toAnswer) => new HttpReply(response, toAnswer),
+    openChannel: () => openChannel(response),
+  };
+}
+
+function openChannel(response: ServerResponse): EventChannel {
+  response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
+  // Writing to a stream that has just ended is no fault; its end is told by 'close'.
+  response.on('error', () => {});
+  return {
+    send: (json) => response.write(`event: message\ndata: ${json}\n\n`),
+    keepAlive: () => response.write(': keep-alive\n\n'),
+    end: () => response.end(),
+    onClose: (listener) => response.on('close', listener),
   };
 }
 
@@ -48,11 +69,7 @@ class HttpReply implements StreamedReply {
     this.#head = head;
     if (head.kind === 'json') return;
     this.#watch = new EventWatch();
-    this.#response.writeHead(HTTP_OK, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-    });
+    this.#response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
     // The first event mostly follows at once, and then shares the packet.
     setImmediate(() => {
       if (!this.#response.writableEnded && !this.#response.destroyed) this.#response.flushHeaders();

@@ -10,6 +10,7 @@ import type { CallFailure, CallHandle, ReplyReceiver, Upstream } from '../upstre
 import { errorAnswer, idTextOf, type Answers } from './answers.ts';
 import type { Era, JsonObject, Verdict } from './classify.ts';
 import { encodeHeaderValue } from './header-value.ts';
+import type { EventChannel, Subscriptions } from './subscriptions.ts';
 
 /** Where the answer to one message goes. Exactly one of its methods is called, once. */
 export interface Outlet {
@@ -19,6 +20,10 @@ export interface Outlet {
   accept(): void;
   /** An answer that comes from an upstream; `toAnswer` makes the answer of a call that fails. */
   stream(toAnswer: (failure: CallFailure) => string): StreamedReply;
+  /** A stream that the gateway itself writes; only where one request has a connection of its own. */
+  openChannel?: () => EventChannel;
+  /** Notifications reach this client outside of its requests. */
+  readonly canNotify?: boolean;
 }
 
 /** Takes an upstream's answer, and ends the call when its client is gone. */
@@ -41,6 +46,7 @@ export interface GatewayCore {
   catalogue: Catalogue;
   answers: Answers;
   upstreams: ReadonlyMap<string, Upstream>;
+  subscriptions: Subscriptions;
 }
 
 const HTTP_OK = 200;
@@ -119,7 +125,13 @@ function answerRequest(
   const { era, method, params } = request;
   if (method === 'tools/list') return outlet.send(HTTP_OK, listTools(core, era, params, idText));
   if (era === 'modern' && method === 'server/discover') return outlet.send(HTTP_OK, core.answers.discover(idText));
-  if (era === 'legacy' && method === 'initialize') return outlet.send(HTTP_OK, core.answers.initialize(idText, params));
+  if (era === 'modern' && method === 'subscriptions/listen' && outlet.openChannel) {
+    const refusal = core.subscriptions.listen(idText, params, outlet.openChannel);
+    return refusal === undefined ? undefined : outlet.send(HTTP_OK, refusal);
+  }
+  if (era === 'legacy' && method === 'initialize') {
+    return outlet.send(HTTP_OK, core.answers.initialize(idText, params, outlet.canNotify === true));
+  }
   if (era === 'legacy' && method === 'ping') return outlet.send(HTTP_OK, core.answers.result(era, idText, {}));
   const text = `There is no method ${JSON.stringify(method)} here.`;
   const status = era === 'modern' ? HTTP_NOT_FOUND : HTTP_OK;

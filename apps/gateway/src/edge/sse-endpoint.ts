@@ -8,6 +8,7 @@ import { serveBatch } from './batch.ts';
 import { isObject } from './classify.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
 import { failInternally, readMessage, type EndpointOptions } from './mcp-endpoint.ts';
+import { EVENT_STREAM_HEADERS } from './http-reply.ts';
 import { serveMessage } from './serve-message.ts';
 import { SseSession } from './sse-session.ts';
 
@@ -17,8 +18,8 @@ export interface SseEndpoint {
   stream: RawHandler;
   /** `/messages` */
   messages: RawHandler;
-  /** Tells every session. */
-  notify(json: string): void;
+  /** Tells every session that is initialised: the list of tools is another one. */
+  toolsChanged(): void;
   /** Ends every session as soon as its answers are out. */
   drain(): void;
 }
@@ -59,7 +60,8 @@ export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
         failInternally(options.logger, response, error),
       );
     },
-    notify: (json) => sessions.forEach((session) => session.notify(json)),
+    toolsChanged: () =>
+      sessions.forEach((session) => session.notify('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}')),
     drain: () => {
       isDraining = true;
       sessions.forEach((session) => session.drain());
@@ -69,11 +71,7 @@ export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
 
 function openSession(sessions: Map<string, SseSession>, response: ServerResponse): void {
   const id = randomUUID();
-  response.writeHead(HTTP_OK, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-cache, no-transform',
-    'x-accel-buffering': 'no',
-  });
+  response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
   response.write(`event: endpoint\ndata: /messages?sessionId=${id}\n\n`);
   sessions.set(id, new SseSession(response, () => sessions.delete(id)));
 }
@@ -103,6 +101,7 @@ async function serve(
   response.writeHead(HTTP_ACCEPTED, { 'content-length': 0 });
   response.end();
   if (verdict.kind === 'no-reply') {
+    if (verdict.method === 'notifications/initialized') session.isInitialized = true;
     if (verdict.method === 'notifications/cancelled') session.cancel(verdict.params['requestId']);
     return;
   }

@@ -18,6 +18,8 @@ const KEEP_ALIVE_MS = 15_000;
 
 /** A session, open as long as its stream. */
 export class SseSession {
+  /** The client has ended the handshake. */
+  isInitialized = false;
   readonly #response: ServerResponse;
   readonly #keepAlive: NodeJS.Timeout;
   /** By the request's id as JSON text. */
@@ -75,9 +77,9 @@ export class SseSession {
     if (this.#pending === 0) this.#response.end();
   }
 
-  /** A notification to the client. */
+  /** A notification to the client, once it may get any. */
   notify(json: string): void {
-    this.#writeEvent(json);
+    if (this.isInitialized) this.#writeEvent(json);
   }
 
   /** The outlet of one request. */
@@ -85,6 +87,7 @@ export class SseSession {
     const key = JSON.stringify(requestId);
     this.#pending++;
     return {
+      canNotify: true,
       send: (_status, json) => {
         this.#writeEvent(typeof json === 'string' ? json : toDataLines(json).toString('utf8'));
         this.#finished();
