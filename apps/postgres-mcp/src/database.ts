@@ -61,6 +61,8 @@ export interface Database {
 const CONNECT_TIMEOUT_MS = 2_000;
 /** How long a call waits for a free connection. */
 const QUEUE_TIMEOUT_MS = 10_000;
+/** A cancel request that comes before the statement has begun has no effect, so it is repeated. */
+const CANCEL_REPEAT_MS = 200;
 /** After a cancel request the statement gets this long to end before the connection is cut. */
 const CANCEL_GRACE_MS = 800;
 /** The first batch is small because the width of the rows is not known yet; later ones hold about this much. */
@@ -119,6 +121,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       const client = await begin(signal);
       const started = performance.now();
       try {
+        signal.throwIfAborted();
         return await runPortal(client, statement, sink, signal, typeNames);
       } catch (error) {
         if (signal.aborted) throw error;
@@ -338,16 +341,18 @@ function watchAbort(client: PoolClient, signal: AbortSignal): { gaveUp: Promise<
   const { promise: gaveUp, reject } = Promise.withResolvers<never>();
   gaveUp.catch(() => {});
   let timer: NodeJS.Timeout | undefined;
+  let repeat: NodeJS.Timeout | undefined;
   const onAbort = (): void => {
     timer = setTimeout(() => reject(signal.reason), CANCEL_GRACE_MS);
+    repeat = setInterval(() => sendCancel(client), CANCEL_REPEAT_MS);
     sendCancel(client);
   };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
+  signal.addEventListener('abort', onAbort, { once: true });
   return {
     gaveUp,
     release() {
       clearTimeout(timer);
+      clearInterval(repeat);
       signal.removeEventListener('abort', onAbort);
     },
   };

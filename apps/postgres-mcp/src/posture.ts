@@ -49,7 +49,7 @@ export async function checkPosture(database: Database, signal: AbortSignal): Pro
 }
 
 /** Says in the log what the role may do, and gives the one line that clients see about this server. */
-export async function introduce(database: Database, logger: Logger): Promise<string> {
+export async function introduce(database: Database, logger: Pick<Logger, 'info' | 'warn'>): Promise<string> {
   try {
     const { product, role, warnings } = await checkPosture(database, AbortSignal.timeout(PROBE_TIMEOUT_MS));
     logger.info({ product, role }, 'the database is connected');

@@ -25,6 +25,8 @@ export class UnknownRelationError extends ToolError {
 const CANNOT_BE_REACHED = 'The Postgres database cannot be reached';
 const TRY_LATER = 'Try again in a moment; if it stays so, the operator should check the database and the server log.';
 
+const ARRAY_HINT = 'An array parameter is written as Postgres writes arrays, as text: "{1,2}".';
+
 /** SQLSTATE or its class (first two characters) → code and hint. Exact states win over classes. */
 const STATES: Readonly<Record<string, readonly [code: ErrorCode, hint?: string]>> = {
   '42601': ['SYNTAX_ERROR', 'Correct it there, in the SQL of PostgreSQL.'],
@@ -35,12 +37,13 @@ const STATES: Readonly<Record<string, readonly [code: ErrorCode, hint?: string]>
   '3F000': ['NOT_FOUND', 'The list_tables tool shows the schemas.'],
   '42501': ['PERMISSION_DENIED', 'The operator has to grant this to the database role of the server.'],
   '25006': ['READ_ONLY', 'This server only reads; nothing was changed.'],
-  '22P02': ['QUERY_FAILED', 'Check the values. An array parameter is written as text: "{1,2}".'],
   '42P18': ['QUERY_FAILED', 'Give the parameter a type: $1::text.'],
   '42P02': ['INVALID_ARGUMENT', 'Pass a value in params for each $n.'],
   '08P01': ['INVALID_ARGUMENT', 'Pass a value in params for each $n.'],
   '55P03': ['BUSY', 'Another session holds a lock on it. Try again soon.'],
   '40P01': ['BUSY', 'Try again.'],
+  // Said for a statement that builds a value over 1 GB, but also for chr(0).
+  '54000': ['QUERY_FAILED'],
   '54': ['TOO_LARGE', 'Ask for less at once: fewer columns, shorter values, a simpler statement.'],
   '53': ['BUSY', 'The database is short of a resource. Ask for less, or try again later.'],
 };
@@ -71,7 +74,7 @@ function toStatementError(error: PostgresError, state: string, sql: string): Too
     code,
     message: `${message}${detail ? ` (${detail})` : ''} [SQLSTATE ${state}]`,
     where: describePosition(sql, position === undefined ? undefined : Number(position)),
-    hint: hint ?? ownHint,
+    hint: hint ?? ownHint ?? (state === '22P02' && message.includes('array') ? ARRAY_HINT : undefined),
   };
   const relation = state === '42P01' ? /["«»„“](.+)["«»“”]/.exec(message)?.[1] : undefined;
   if (relation !== undefined) return new UnknownRelationError(relation, failure, { cause: error });

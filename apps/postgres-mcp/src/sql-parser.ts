@@ -56,11 +56,10 @@ function parseWith(module: ParserModule, sql: string): ParseOutcome {
   try {
     const error = module.getValue(result + RESULT_ERROR, 'i32');
     if (error !== 0) {
-      return {
-        kind: 'syntax-error',
-        message: module.UTF8ToString(module.getValue(error + ERROR_MESSAGE, 'i32')),
-        position: module.getValue(error + ERROR_POSITION, 'i32'),
-      };
+      const message = module.UTF8ToString(module.getValue(error + ERROR_MESSAGE, 'i32'));
+      // What the grammar says beyond 10,000 open parentheses.
+      if (message.startsWith('memory exhausted')) return { kind: 'too-complex' };
+      return { kind: 'syntax-error', message, position: module.getValue(error + ERROR_POSITION, 'i32') };
     }
     const tree = JSON.parse(module.UTF8ToString(module.getValue(result + RESULT_TREE, 'i32'))) as {
       stmts?: RawStatement[];

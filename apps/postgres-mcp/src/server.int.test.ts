@@ -1,0 +1,175 @@
+/** The process as clients see it: the contract of all servers, stdio, a client that goes away, a database that does. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test, type TestContext } from 'node:test';
+import { loadSampleData, startPostgres, type EmbeddedPostgres } from '@database-mcp/embedded';
+import {
+  assertServerContract,
+  connectClient,
+  freePort,
+  rpcRequest,
+  spawnProcess,
+  waitFor,
+} from '@database-mcp/testing';
+import { Client } from 'pg';
+
+const MAIN = 'apps/postgres-mcp/src/main.ts';
+let server: EmbeddedPostgres;
+let admin: Client;
+
+before(async () => {
+  server = await startPostgres();
+  await loadSampleData({ postgresAdminUrl: server.adminUrl });
+  admin = new Client({ connectionString: server.adminUrl });
+  await admin.connect();
+});
+
+after(async () => {
+  await admin.end();
+  await server.stop();
+});
+
+async function start(t: TestContext, env: Record<string, string> = {}, isReady = true) {
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const process = await spawnProcess({
+    args: [MAIN],
+    env: { POSTGRES_URL: server.url, MCP_PORT: String(port), ...env },
+    ready: { url: `${origin}/${isReady ? 'ready' : 'health'}` },
+    t,
+  });
+  return { origin, url: `${origin}/mcp`, process };
+}
+
+const running = async (mark: string): Promise<number> => {
+  const { rows } = await admin.query<{ n: string }>(
+    "SELECT count(*) AS n FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()",
+    [`%${mark}%`],
+  );
+  return Number(rows[0]?.n);
+};
+
+test('it keeps the contract of all servers', async (t) => {
+  const { url } = await start(t);
+  await assertServerContract(url, {
+    expectedTools: ['postgres_query', 'postgres_list_tables', 'postgres_describe_table'],
+    maxDefinitionTokens: 700,
+    callExamples: [
+      { name: 'postgres_query', arguments: { sql: 'SELECT name FROM country WHERE cca3 = $1', params: ['FRA'] } },
+      { name: 'postgres_list_tables' },
+      { name: 'postgres_describe_table', arguments: { table: 'country' } },
+    ],
+  });
+});
+
+for (const era of ['2026-07-28', 'legacy'] as const) {
+  test(`a query through a client of the ${era} era is exact, and the instructions name the database`, async (t) => {
+    const { url } = await start(t);
+    const client = await connectClient(url, { era, t });
+    assert.match(client.getInstructions() ?? '', /^PostgreSQL 18.* read-only/);
+    const result = await client.callTool({
+      name: 'postgres_query',
+      arguments: { sql: 'SELECT $1::int8 AS n', params: ['9007199254740993'] },
+    });
+    assert.deepEqual((result.structuredContent as { rows: unknown }).rows, [['9007199254740993']]);
+  });
+
+  test(`the statement of a ${era} client that goes away ends on the database`, async (t) => {
+    const { url } = await start(t);
+    const mark = `gone ${era}`;
+    const client = await connectClient(url, { era, t });
+    const call = client.callTool({ name: 'postgres_query', arguments: { sql: `SELECT pg_sleep(60), '${mark}'` } });
+    const failed = assert.rejects(call);
+    await waitFor(async () => (await running(mark)) === 1, { what: 'the start' });
+    await client.close();
+    await failed;
+    await waitFor(async () => (await running(mark)) === 0, { what: 'the end', deadlineMs: 1_000 });
+  });
+}
+
+test('the deadline ends the statement on the database', async (t) => {
+  const { url } = await start(t, { MCP_TIMEOUT_MS: '500' });
+  const client = await connectClient(url, { t });
+  const result = await client.callTool({ name: 'postgres_query', arguments: { sql: "SELECT pg_sleep(60), 'late'" } });
+  assert.equal(result.isError, true);
+  assert.match(JSON.stringify(result.content), /TIMEOUT.*0\.5 s/);
+  assert.equal(await running("'late'"), 0);
+});
+
+test('it serves over standard input and output, and ends when the client does', async (t) => {
+  const child = await spawnProcess({
+    args: [MAIN],
+    env: { POSTGRES_URL: server.url, MCP_TRANSPORT: 'stdio', MCP_INSTANCE: 'geo' },
+    stdin: 'pipe',
+    ready: { line: /serving/ },
+    t,
+  });
+  const send = (message: object): void =>
+    void child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  send({ id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } } }); // prettier-ignore
+  send({ method: 'notifications/initialized' });
+  send({
+    id: 2,
+    method: 'tools/call',
+    params: { name: 'geo_query', arguments: { sql: 'SELECT count(*) FROM country' } },
+  });
+  child.stdin?.end();
+  const exit = await child.exited;
+  assert.deepEqual(exit, { code: 0, signal: null });
+  const answers = child.stdout().trim().split('\n').map((line) => JSON.parse(line) as { id: number; result?: { structuredContent?: { rows: unknown } } }); // prettier-ignore
+  assert.deepEqual(answers.find((answer) => answer.id === 2)?.result?.structuredContent?.rows, [[250]]);
+});
+
+test('a wrong configuration is told in full, without a stack and without secrets', async () => {
+  const child = await spawnProcess({ args: [MAIN], env: { POSTGRES_URL: 'mysql://u:hunter2@h/d', MCP_PORT: 'x' } });
+  assert.equal((await child.exited).code, 1);
+  assert.match(child.stderr(), /2 problems/);
+  assert.equal(/hunter2|\n\s+at /.test(child.stderr()), false, child.stderr());
+});
+
+test('without a database it starts, lists its tools and says so; it works when the database comes, goes and comes back', async (t) => {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'postgres-mcp-test-'));
+  t.after(() => rm(dataDirectory, { recursive: true, force: true }));
+  const port = await freePort();
+  const first = await startPostgres({ port, dataDirectory });
+  const { url: databaseUrl } = first;
+  await first.stop();
+  const { url, origin, process } = await start(t, { POSTGRES_URL: databaseUrl }, false);
+  assert.match(process.stderr(), /cannot be reached/);
+  const password = new URL(databaseUrl).password;
+  assert.equal(process.stderr().includes(password), false);
+  const client = await connectClient(url, { t });
+  assert.equal((await client.listTools()).tools.length, 3);
+  const query = () => client.callTool({ name: 'postgres_query', arguments: { sql: 'SELECT 1' } });
+  const expectDown = async (): Promise<void> => {
+    const started = performance.now();
+    const answer = await query();
+    assert.match(JSON.stringify(answer.content), /UNAVAILABLE: The Postgres database/);
+    assert.equal(JSON.stringify(answer).includes(password), false);
+    assert.ok(performance.now() - started < 2_500);
+    assert.equal((await fetch(`${origin}/ready`)).status, 503);
+  };
+  const expectUp = () =>
+    waitFor(async () => (await query()).isError !== true && (await fetch(`${origin}/ready`)).ok, { what: 'recovery' });
+  await expectDown();
+  for (let round = 1; round <= 2; round++) {
+    const restarted = await startPostgres({ port, dataDirectory });
+    t.after(() => restarted.stop());
+    await expectUp();
+    await restarted.stop();
+    await expectDown();
+  }
+});
+
+test('SIGTERM during a call lets it finish, then the process ends and leaves no connection', async (t) => {
+  const { url, process } = await start(t, { MCP_INSTANCE: 'ending' });
+  const call = rpcRequest(url, 'tools/call', {
+    params: { name: 'ending_query', arguments: { sql: "SELECT 'done', pg_sleep(1)" } },
+  });
+  await waitFor(async () => (await running("'done'")) === 1, { what: 'the start' });
+  process.kill('SIGTERM');
+  assert.match(JSON.stringify(await call), /done/);
+  assert.deepEqual(await process.exited, { code: 0, signal: null });
+});

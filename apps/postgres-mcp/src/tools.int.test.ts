@@ -1,0 +1,249 @@
+/** The tools against a real Postgres with the sample data. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { loadSampleData, startPostgres, type EmbeddedPostgres } from '@database-mcp/embedded';
+import { ToolError, toErrorText } from '@database-mcp/errors';
+import type { TableResult, Tool } from '@database-mcp/mcp-kit';
+import { Client } from 'pg';
+import { createDatabase, type Database } from './database.ts';
+import { createTools } from './tools/index.ts';
+
+const LIMITS = { maxRows: 200, maxBytes: 20_000, maxCellBytes: 1_000 };
+const PREPARE = `
+  CREATE SCHEMA "Odd Schema";
+  CREATE TABLE "Odd Schema"."Weird ""Name"".täb😀" ("Column one" int GENERATED ALWAYS AS IDENTITY, "select" text DEFAULT 'a,b');
+  CREATE SCHEMA other; CREATE TABLE other.country (a int); CREATE SCHEMA third; CREATE TABLE other.twice (); CREATE TABLE third.twice ();
+  CREATE TABLE measure (day date NOT NULL, value int) PARTITION BY RANGE (day);
+  CREATE TABLE measure_1 PARTITION OF measure FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+  CREATE TABLE measure_2 PARTITION OF measure FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+  INSERT INTO measure VALUES ('2024-05-01', 1), ('2025-05-01', 2); ANALYZE measure_1, measure_2;
+  CREATE VIEW small AS SELECT cca3 FROM country WHERE area_km2 < 100;
+  CREATE MATERIALIZED VIEW kept AS SELECT 1 AS one;
+  CREATE TABLE tree (id int, lang text, parent int, parent_lang text, twice int GENERATED ALWAYS AS (id * 2) STORED,
+    PRIMARY KEY (id, lang), FOREIGN KEY (parent, parent_lang) REFERENCES tree (id, lang), UNIQUE NULLS NOT DISTINCT (parent));
+  ALTER TABLE tree ENABLE ROW LEVEL SECURITY;
+  CREATE UNIQUE INDEX tree_lower ON tree (lower(lang)) WHERE id > 0;
+  CREATE TABLE hidden (a int); REVOKE SELECT ON hidden FROM mcp_reader;
+  GRANT USAGE ON SCHEMA "Odd Schema", other, third TO mcp_reader;`;
+
+let server: EmbeddedPostgres;
+let database: Database;
+let tools: Map<string, Tool>;
+
+before(async () => {
+  server = await startPostgres();
+  await loadSampleData({ postgresAdminUrl: server.adminUrl });
+  const admin = new Client({ connectionString: server.adminUrl });
+  await admin.connect();
+  await admin.query(PREPARE);
+  await admin.end();
+  const connection = { url: server.url, host: '', port: 0, user: '' };
+  database = createDatabase({ ...connection, poolSize: 2, timeoutMs: 10_000, applicationName: 'int-test' });
+  tools = new Map(createTools(database, LIMITS).map((tool) => [tool.name, tool]));
+});
+
+after(async () => {
+  await database.close();
+  await server.stop();
+});
+
+async function call(name: string, args: object): Promise<TableResult> {
+  const tool = tools.get(name);
+  const parsed = tool?.validate(args);
+  assert.ok(tool && parsed?.success, JSON.stringify(parsed?.error?.issues));
+  return await tool.run(parsed.data, { signal: new AbortController().signal });
+}
+
+async function failureOf(name: string, args: object): Promise<string> {
+  const error = await call(name, args).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof ToolError, String(error));
+  return toErrorText(error);
+}
+
+test('a query answers with columns, types and rows; parameters are bound', async () => {
+  const sql = 'SELECT name, area_km2, landlocked FROM country WHERE cca3 = $1 AND area_km2 > $2';
+  assert.deepEqual(await call('query', { sql, params: ['CHE', 1000] }), {
+    columns: [
+      { name: 'name', type: 'text' },
+      { name: 'area_km2', type: 'numeric' },
+      { name: 'landlocked', type: 'boolean' },
+    ],
+    rows: [['Switzerland', 41284, true]],
+    rowCount: 1,
+    truncated: false,
+  });
+});
+
+test('truncated is true only when there is more, and then it is said how to get it', async () => {
+  const all = await call('query', { sql: 'SELECT cca3 FROM country LIMIT 3', limit: 3 });
+  assert.deepEqual([all.rowCount, all.truncated, all.notices], [3, false, undefined]);
+  const some = await call('query', { sql: 'SELECT cca3 FROM country LIMIT 3', limit: 2 });
+  assert.deepEqual([some.rowCount, some.truncated], [2, true]);
+  assert.match(some.notices?.join(' ') ?? '', /raise limit \(at most 200\).*OFFSET/);
+  const byDefault = await call('query', { sql: 'SELECT cca3 FROM country' });
+  assert.deepEqual([byDefault.rowCount, byDefault.truncated], [100, true]);
+});
+
+test('bytes and cells are bounded, and the first row always comes', async () => {
+  const wide = await call('query', { sql: 'SELECT repeat($$x$$, 5000) FROM generate_series(1, 1000)', limit: 200 });
+  assert.equal(wide.truncated, true);
+  assert.ok(JSON.stringify(wide).length < 25_000);
+  assert.match(wide.notices?.join(' ') ?? '', /bytes limit.*cut/);
+  const many = Array.from({ length: 30 }, () => 'repeat($$x$$, 5000)').join();
+  assert.equal((await call('query', { sql: `SELECT ${many}` })).rowCount, 1);
+});
+
+test('a very large result costs no memory', async () => {
+  const before = process.memoryUsage().rss;
+  const result = await call('query', {
+    sql: 'SELECT n, repeat($$x$$, 1000) FROM (SELECT generate_series(1, 10000000) AS n) s',
+  });
+  assert.equal(result.truncated, true);
+  assert.ok(process.memoryUsage().rss - before < 80 * 1024 * 1024);
+});
+
+const FAILURES = [
+  { args: { sql: 'SELECT * FROM contry' }, says: /NOT_FOUND.*\nWhere: line 1, column 15\nNext: Did you mean country\?/, why: 'misspelt' }, // prettier-ignore
+  { args: { sql: 'SELECT * FROM odd_shema.weird' }, says: /NOT_FOUND/, why: 'nothing similar' },
+  { args: { sql: 'SELECT nam FROM country' }, says: /NOT_FOUND.*\nWhere: line 1, column 8\nNext: .*"country.name"/, why: 'misspelt column' }, // prettier-ignore
+  { args: { sql: 'SELECT\n nam, FROM country' }, says: /SYNTAX_ERROR.*"FROM"[^]*line 2, column 7/, why: 'syntax' },
+  { args: { sql: 'SELECT nosuch(1)' }, says: /NOT_FOUND.*nosuch\(integer\)/, why: 'unknown function' },
+  { args: { sql: 'SELECT * FROM hidden' }, says: /PERMISSION_DENIED.*hidden[^]*operator/, why: 'no right' },
+  { args: { sql: 'DELETE FROM country' }, says: /READ_ONLY.*DELETE/, why: 'a write' },
+  { args: { sql: 'SELECT $1' }, says: /INVALID_ARGUMENT: sql uses \$1, but params has 0 values/, why: 'too few' },
+  { args: { sql: 'SELECT $1, $2', params: [1, 2, 3] }, says: /uses \$1 to \$2, but params has 3/, why: 'too many' },
+  { args: { sql: 'SELECT 1', params: [1] }, says: /uses no parameters/, why: 'none expected' },
+  { args: { sql: 'SELECT $1::int', params: ['abc'] }, says: /QUERY_FAILED.*"abc"/, why: 'wrong type' },
+  {
+    args: { sql: 'SELECT $1::int[]', params: [[1, 2]] },
+    says: /QUERY_FAILED[^]*"\{1,2\}"/,
+    why: 'a JSON array for an array',
+  },
+];
+
+for (const { args, says, why } of FAILURES) {
+  test(`query fails clearly: ${JSON.stringify(args)} (${why})`, async () =>
+    assert.match(await failureOf('query', args), says));
+}
+
+test('arguments that are wrong are refused by name', () => {
+  const validate = tools.get('query')?.validate ?? assert.fail();
+  for (const limit of [0, -1, 1e9, '10', 1.5, Number.NaN]) {
+    const { error } = validate({ sql: 'SELECT 1', limit });
+    assert.deepEqual(error?.issues[0]?.path, ['limit'], String(limit));
+  }
+  for (const args of [{}, { sql: ['SELECT 1'] }, { sql: 'SELECT 1', limt: 1 }])
+    assert.equal(validate(args).success, false);
+});
+
+test('list_tables names tables of all kinds, folds partitions and hides system schemas', async () => {
+  const { columns, rows } = await call('list_tables', {});
+  assert.deepEqual(
+    columns.map((column) => column.name),
+    ['schema', 'name', 'kind', 'estimated_rows', 'comment'],
+  );
+  const kinds = new Map(
+    rows.map(([schema, name, kind, estimate]) => [`${String(schema)}.${String(name)}`, [kind, estimate]]),
+  );
+  assert.deepEqual(kinds.get('public.country'), ['table', 250]);
+  assert.deepEqual(kinds.get('public.measure'), ['partitioned table', 2]);
+  assert.deepEqual(kinds.get('public.small'), ['view', null]);
+  assert.deepEqual(kinds.get('public.kept')?.[0], 'materialized view');
+  assert.deepEqual(kinds.get('public.hidden'), ['table (not readable)', null]);
+  assert.equal(kinds.has('public.measure_1'), false);
+  assert.equal(
+    [...kinds.keys()].some((name) => /^(pg_|information_schema)/.test(name)),
+    false,
+  );
+  const { rows: ofOne } = await call('list_tables', { schema: 'Odd Schema' });
+  assert.deepEqual(ofOne.map(([, name]) => name), ['Weird "Name".täb😀']); // prettier-ignore
+});
+
+test('list_tables of an unknown schema says what was probably meant', async () => {
+  assert.match(
+    await failureOf('list_tables', { schema: 'pubic' }),
+    /NOT_FOUND.*"pubic".*\nNext: Did you mean "public"/,
+  );
+});
+
+test('describe_table tells columns, keys in both directions, checks and indexes', async () => {
+  const { rows, columns } = await call('describe_table', { table: 'tree' });
+  assert.deepEqual(
+    columns.map((column) => column.name),
+    ['kind', 'name', 'definition', 'comment'],
+  );
+  assert.deepEqual(
+    rows.map(([kind, name, definition]) => `${String(kind)} ${String(name)}: ${String(definition)}`),
+    [
+      'table public.tree: row level security is on: only permitted rows are seen',
+      'column id: integer NOT NULL',
+      'column lang: text NOT NULL',
+      'column parent: integer',
+      'column parent_lang: text',
+      'column twice: integer GENERATED ALWAYS AS (id * 2)',
+      'primary key tree_pkey: (id, lang)',
+      'unique tree_parent_key: NULLS NOT DISTINCT (parent)',
+      'foreign key tree_parent_parent_lang_fkey: (parent, parent_lang) REFERENCES tree(id, lang)',
+      'referenced by tree_parent_parent_lang_fkey: tree (parent, parent_lang) REFERENCES tree(id, lang)',
+      'index tree_lower: UNIQUE btree (lower(lang)) WHERE (id > 0)',
+    ],
+  );
+});
+
+const NAMES: { args: { table: string; schema?: string }; is: string; why: string }[] = [
+  { args: { table: 'country' }, is: 'public.country', why: 'on the search path' },
+  { args: { table: 'public.country' }, is: 'public.country', why: 'qualified' },
+  { args: { table: 'country', schema: 'other' }, is: 'other.country', why: 'schema given' },
+  { args: { table: 'other.country' }, is: 'other.country', why: 'not the one on the search path' },
+  { args: { table: 'COUNTRY' }, is: 'public.country', why: 'folded as in SQL' },
+  { args: { table: '"country"' }, is: 'public.country', why: 'quoted' },
+  { args: { table: 'Weird "Name".täb😀' }, is: 'Odd Schema.Weird "Name".täb😀', why: 'as it is in the catalog' },
+  { args: { table: '"Odd Schema"."Weird ""Name"".täb😀"' }, is: 'Odd Schema.Weird "Name".täb😀', why: 'as in SQL' },
+  { args: { table: 'measure_1' }, is: 'public.measure_1', why: 'a partition' },
+  { args: { table: 'hidden' }, is: 'public.hidden', why: 'not readable, but it can be described' },
+  { args: { table: 'pg_catalog.pg_class' }, is: 'pg_catalog.pg_class', why: 'a system table by name' },
+];
+
+for (const { args, is, why } of NAMES) {
+  test(`describe_table finds ${JSON.stringify(args)} (${why})`, async () => {
+    const { rows } = await call('describe_table', args);
+    assert.equal(rows[0]?.[1], is);
+  });
+}
+
+const UNKNOWN = [
+  { args: { table: 'contry' }, says: /NOT_FOUND.*"contry".*\nNext: Did you mean country\?/, why: 'misspelt' },
+  { args: { table: 'public.countri' }, says: /Did you mean country\?/, why: 'misspelt and qualified' },
+  {
+    args: { table: 'country', schema: 'pubic' },
+    says: /no schema "pubic".*\nNext: Did you mean "public"\?/,
+    why: 'schema',
+  },
+  { args: { table: 'twice' }, says: /More than one schema.*\nNext: .*other\.twice, third\.twice/, why: 'ambiguous' },
+  { args: { table: 'twize', schema: 'third' }, says: /Did you mean third\.twice\?/, why: 'outside of the search path' },
+  { args: { table: "'; DROP TABLE country; --" }, says: /NOT_FOUND/, why: 'no SQL is made of names' },
+];
+
+for (const { args, says, why } of UNKNOWN) {
+  test(`describe_table fails clearly: ${JSON.stringify(args)} (${why})`, async () => {
+    assert.match(await failureOf('describe_table', args), says);
+  });
+}
+
+test('describe_table says when other schemas have a table of the name too', async () => {
+  assert.match(
+    (await call('describe_table', { table: 'country' })).notices?.join() ?? '',
+    /public\.country, other\.country/,
+  );
+});
+
+test('views show their query and partitioned tables their key', async () => {
+  assert.match(String((await call('describe_table', { table: 'small' })).rows[0]?.[2]), /SELECT cca3\s+FROM country/);
+  assert.equal(
+    (await call('describe_table', { table: 'measure' })).rows[0]?.[2],
+    'partitioned by RANGE (day), 2 partitions',
+  );
+});
