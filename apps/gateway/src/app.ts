@@ -61,7 +61,7 @@ async function listen(
 ): Promise<Service> {
   const serverInfo = { name: SERVICE_NAME, title: 'Database MCP Gateway', version: SERVICE_VERSION };
   const subscriptions = createSubscriptions(serverInfo);
-  const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams, subscriptions };
+  const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams, subscriptions, logger };
   const endpoint = { core, classifier: createClassifier(), maxBodyBytes: config.maxBodyBytes, logger };
   const sse = createSseEndpoint(endpoint);
   const service = await createService({

@@ -168,6 +168,24 @@ test('equal published names stop the start with an error that names both upstrea
   });
 });
 
+test('a collision that comes later leaves the name to the first and marks the second as degraded', async (t) => {
+  const one = await startTestUpstream(t, { tools: [toolText('a_query')] });
+  const two = await startTestUpstream(t, { tools: [toolText('a_b_query')] });
+  const gateway = await startTestGateway(t, [
+    { name: 'one', url: one.url, prefix: 'a_' },
+    { name: 'two', url: two.url, prefix: 'a_b_' },
+  ]);
+  two.options.tools = [toolText('a_b_query'), toolText('a_b_more')];
+  one.options.tools = [toolText('a_query'), toolText('a_b_query')];
+  assert.equal(readResult(await callTool(gateway, 'a_b_more')).text, 'called a_b_more');
+  await callTool(gateway, 'a_none');
+  const { result } = JSON.parse((await callTool(gateway, 'list_services')).text);
+  assert.equal(result.structuredContent.services.one.status, 'up');
+  assert.equal(result.structuredContent.services.two.status, 'degraded');
+  await callTool(gateway, 'a_b_query');
+  assert.deepEqual([one.calls.length, two.calls.length], [1, 1]);
+});
+
 test('hub tools answer in both eras', async (t) => {
   const upstream = await startTestUpstream(t, { tools: [toolText('pg_query')] });
   const url = upstream.url.replace('http://', 'http://user:secret@');

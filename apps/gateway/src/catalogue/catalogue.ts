@@ -59,13 +59,15 @@ const MAX_REFRESH_MS = 86_400_000;
 /** How often each upstream is looked after; one that is down is asked each time, so it is back within two seconds. */
 const TICK_MS = 1_000;
 /** How often an upstream that is up, and whose list is fresh, is asked for a sign of life. */
-const PROBE_EVERY_MS = 5_000;
+const PROBE_EVERY_MS = 2_000;
 /** Refreshes come up to this part of the ttl early, so that replicas do not all ask at once. */
 const JITTER = 0.2;
 /** The start waits this long for the first lists; a server that hangs must not hold up the others. */
 const FIRST_LISTS_MS = 2_000;
 /** Unknown names cause at most one refresh of an upstream in this time, or they would be an amplifier. */
 const REFRESH_FOR_NAME_MS = 5_000;
+/** A call of an unknown name waits this long for that refresh at most. */
+const WAIT_FOR_NAME_MS = 1_000;
 /** While an upstream is down the list may change at any moment. */
 const DOWN_TTL_MS = 5_000;
 
@@ -81,7 +83,7 @@ interface Member {
   attempted: boolean;
   /** It lost names to others; told in its status. */
   hasCollision: boolean;
-  inProgress?: Promise<void>;
+  inProgress?: { isFetch: boolean; done: Promise<void> };
   refreshedForNameAt: number;
 }
 
@@ -119,13 +121,7 @@ class RefreshingCatalogue implements Catalogue {
   }
 
   async start(): Promise<void> {
-    const first = Promise.all(this.#members.map((member) => this.#refresh(member)));
-    let timer: NodeJS.Timeout | undefined;
-    const bound = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, FIRST_LISTS_MS);
-    });
-    await Promise.race([first, bound]);
-    clearTimeout(timer);
+    await atMost(FIRST_LISTS_MS, Promise.all(this.#members.map((member) => this.#refresh(member))));
     const collisions = this.list.collisions.filter(({ first: owner, second }) => owner !== second);
     if (collisions.length > 0) throw new CollisionError(collisions);
     this.#isStarting = false;
@@ -160,7 +156,7 @@ class RefreshingCatalogue implements Catalogue {
     const now = performance.now();
     if (now - member.refreshedForNameAt >= REFRESH_FOR_NAME_MS) {
       member.refreshedForNameAt = now;
-      if (isUp(member)) await this.#refresh(member);
+      if (isUp(member)) await atMost(WAIT_FOR_NAME_MS, this.#refresh(member));
     }
     return member.lists ? { kind: 'unknown' } : { kind: 'no-list', upstream: member.config.name };
   }
@@ -187,21 +183,26 @@ class RefreshingCatalogue implements Catalogue {
   #lookAfter(member: Member): void {
     const now = performance.now();
     if (!isUp(member) || now >= member.refreshAt) void this.#refresh(member);
-    else if (now >= member.probeAt) void this.#single(member, () => this.#probe(member));
+    else if (now >= member.probeAt) void this.#single(member, false, () => this.#probe(member));
   }
 
-  #refresh(member: Member): Promise<void> {
-    return this.#single(member, () => this.#fetch(member));
+  async #refresh(member: Member): Promise<void> {
+    // A probe in progress is no list.
+    if (member.inProgress?.isFetch === false) await member.inProgress.done;
+    return this.#single(member, true, () => this.#fetch(member));
   }
 
   /** One request cycle per upstream at a time. */
-  #single(member: Member, run: () => Promise<void>): Promise<void> {
-    member.inProgress ??= run()
-      .catch((error: unknown) => this.#options.logger.error({ err: error }, 'looking after an upstream failed'))
-      .finally(() => {
-        member.inProgress = undefined;
-      });
-    return member.inProgress;
+  #single(member: Member, isFetch: boolean, run: () => Promise<void>): Promise<void> {
+    member.inProgress ??= {
+      isFetch,
+      done: run()
+        .catch((error: unknown) => this.#options.logger.error({ err: error }, 'looking after an upstream failed'))
+        .finally(() => {
+          member.inProgress = undefined;
+        }),
+    };
+    return member.inProgress.done;
   }
 
   async #probe(member: Member): Promise<void> {
@@ -283,4 +284,14 @@ function statusOf(member: Member): ServiceState['status'] {
   if (!isUp(member)) return 'down';
   const isPartial = member.hasCollision || (member.lists?.problems.length ?? 0) > 0;
   return isPartial ? 'degraded' : 'up';
+}
+
+/** Waits for the work, but not longer than that. */
+async function atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const bound = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([work, bound]);
+  clearTimeout(timer);
 }

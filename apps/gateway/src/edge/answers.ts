@@ -29,6 +29,14 @@ export function idTextOf(bytes: Buffer, body: unknown): string {
   return span ? bytes.toString('utf8', span.start, span.end) : 'null';
 }
 
+/** Names that clients made up are told back, but not at any length. */
+const MAX_QUOTED_CHARS = 100;
+
+/** A client's text in quotes, cut if it is long. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length <= MAX_QUOTED_CHARS ? text : `${text.slice(0, MAX_QUOTED_CHARS)}…`);
+}
+
 /** An error answer. */
 export function errorAnswer(idText: string, code: number, message: string, data?: unknown): string {
   return JSON.stringify(toJsonRpcError(null, code, message, data)).replace('"id":null', () => `"id":${idText}`);

@@ -1,10 +1,11 @@
 /** The `/mcp` endpoint (Streamable HTTP, every era): reads and parses a body once, has it classified, has it served. */
 import { isUtf8 } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonContentType } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { readBody, refuseBody, sendJsonText, type RawHandler } from '@database-mcp/service';
-import type { Logger } from '@database-mcp/telemetry';
+import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { errorAnswer } from './answers.ts';
 import { serveBatch } from './batch.ts';
 import type { Classifier } from './classify.ts';
@@ -35,9 +36,16 @@ export function createMcpEndpoint(options: EndpointOptions): RawHandler {
 
 /** Answers a fault of our own: logged with its cause, told without it. */
 export function failInternally(logger: Logger, response: ServerResponse, error: unknown): void {
-  logger.error({ err: error }, 'the MCP endpoint failed');
+  const text = logInternal(logger, error);
   if (response.headersSent) response.destroy();
-  else refuse(response, HTTP_INTERNAL, JSON_RPC_ERROR.INTERNAL_ERROR, 'Internal error; the log holds the cause.');
+  else refuse(response, HTTP_INTERNAL, JSON_RPC_ERROR.INTERNAL_ERROR, text);
+}
+
+/** Logs a fault of our own; gives the text that a client may see. */
+export function logInternal(logger: Logger, error: unknown): string {
+  const reference = randomUUID();
+  logger.error({ err: error, [LOG_FIELD.REFERENCE]: reference }, 'serving a message failed');
+  return `Internal error. The gateway's log holds the cause under the reference ${reference}.`;
 }
 
 /** A body that was read and parsed; anything else has been answered already. */

@@ -3,11 +3,12 @@
  * the upstream that owns the tool. Knows nothing of sockets: an outlet takes the answer.
  */
 import { closestName, JSON_RPC_ERROR } from '@database-mcp/errors';
+import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { Route } from '../catalogue/merged-list.ts';
 import { findValue, splice } from '../json-spans.ts';
 import type { CallFailure, CallHandle, ReplyReceiver, Upstream } from '../upstream/upstream.ts';
-import { errorAnswer, idTextOf, type Answers } from './answers.ts';
+import { errorAnswer, idTextOf, quote, type Answers } from './answers.ts';
 import type { Era, JsonObject, Verdict } from './classify.ts';
 import { encodeHeaderValue } from './header-value.ts';
 import type { EventChannel, Subscriptions } from './subscriptions.ts';
@@ -47,6 +48,7 @@ export interface GatewayCore {
   answers: Answers;
   upstreams: ReadonlyMap<string, Upstream>;
   subscriptions: Subscriptions;
+  logger: Logger;
 }
 
 const HTTP_OK = 200;
@@ -83,11 +85,24 @@ function callTool(core: GatewayCore, message: Message, call: Call, route: Route,
   }
   const upstream = core.upstreams.get(route.upstream);
   if (!upstream) throw new Error(`the route of ${call.name} leads to no upstream`);
-  const reply = outlet.stream((failure) =>
-    core.answers.callFailure(call.era, idTextOf(message.bytes, message.body), upstream.name, failure),
-  );
+  const reply = outlet.stream((failure) => {
+    logFailure(core.logger, call.name, upstream.name, failure);
+    return core.answers.callFailure(call.era, idTextOf(message.bytes, message.body), upstream.name, failure);
+  });
   const request = route.upstreamName === call.name ? message : withUpstreamName(message, call.era, route.upstreamName);
   reply.attach(upstream.call({ body: request.bytes, headers: request.headers }, reply));
+}
+
+/** Outages are logged once by the catalogue, not with each call. */
+function logFailure(logger: Logger, tool: string, upstream: string, failure: CallFailure): void {
+  const fields = {
+    [LOG_FIELD.TOOL]: tool,
+    [LOG_FIELD.UPSTREAM]: upstream,
+    ...failure,
+    [LOG_FIELD.STATUS]: failure.kind,
+  };
+  const level = failure.kind === 'unreachable' || failure.kind === 'busy' ? 'debug' : 'warn';
+  logger[level](fields, 'a call failed at its upstream');
 }
 
 /** Only the name changes, every other byte stays as the client wrote it. */
@@ -112,7 +127,7 @@ async function callUnknown(core: GatewayCore, message: Message, call: Call, outl
   }
   const closest = closestName(call.name, catalogue.list.routes.keys());
   const hint = closest === undefined ? 'tools/list names the tools there are.' : `Did you mean ${closest}?`;
-  const text = `There is no tool ${JSON.stringify(call.name)}. ${hint}`;
+  const text = `There is no tool ${quote(call.name)}. ${hint}`;
   return outlet.send(HTTP_OK, errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, text));
 }
 
@@ -133,7 +148,7 @@ function answerRequest(
     return outlet.send(HTTP_OK, core.answers.initialize(idText, params, outlet.canNotify === true));
   }
   if (era === 'legacy' && method === 'ping') return outlet.send(HTTP_OK, core.answers.result(era, idText, {}));
-  const text = `There is no method ${JSON.stringify(method)} here.`;
+  const text = `There is no method ${quote(method)} here.`;
   const status = era === 'modern' ? HTTP_NOT_FOUND : HTTP_OK;
   outlet.send(status, errorAnswer(idText, JSON_RPC_ERROR.METHOD_NOT_FOUND, text));
 }

@@ -7,7 +7,7 @@ import { errorAnswer, idTextOf } from './answers.ts';
 import { serveBatch } from './batch.ts';
 import { isObject } from './classify.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
-import { failInternally, readMessage, type EndpointOptions } from './mcp-endpoint.ts';
+import { failInternally, logInternal, readMessage, type EndpointOptions } from './mcp-endpoint.ts';
 import { EVENT_STREAM_HEADERS } from './http-reply.ts';
 import { serveMessage } from './serve-message.ts';
 import { SseSession } from './sse-session.ts';
@@ -110,12 +110,8 @@ async function serve(
     if (verdict.kind === 'batch') await serveBatch(options, { ...forwarded, verdict }, outlet, session.closed);
     else await serveMessage(options.core, { ...forwarded, verdict }, outlet);
   } catch (error) {
-    options.logger.error({ err: error }, 'a message of a session failed');
-    const idText = idTextOf(message.bytes, message.body);
-    outlet.send(
-      HTTP_OK,
-      errorAnswer(idText, JSON_RPC_ERROR.INTERNAL_ERROR, 'Internal error; the log holds the cause.'),
-    );
+    const text = logInternal(options.logger, error);
+    outlet.send(HTTP_OK, errorAnswer(idTextOf(message.bytes, message.body), JSON_RPC_ERROR.INTERNAL_ERROR, text));
   }
 }
 
