@@ -2,10 +2,11 @@
 import { join, resolve } from 'node:path';
 import {
   JavaMissingError,
-  loadSampleData,
+  loadSampleDataApart,
   startNeo4j,
   startPostgres,
   startQdrant,
+  type EmbeddedServer,
   type SampleDataTargets,
 } from '@database-mcp/embedded';
 import type { LocalOptions } from './options.ts';
@@ -25,6 +26,8 @@ export interface Databases {
   running: RunningDatabase[];
   missing: { kind: string; reason: string }[];
 }
+
+type EmbeddedServerHandle = Pick<EmbeddedServer, 'exited' | 'stop'>;
 
 type Say = (line: string) => void;
 
@@ -54,7 +57,7 @@ async function startPostgresDatabase(options: LocalOptions, say: Say): Promise<R
     kind: 'postgres',
     description: `PostgreSQL 18, embedded, ${place.text}`,
     env: { POSTGRES_URL: postgres.url },
-    stop: () => postgres.stop(),
+    stop: stopWatched('postgres', postgres, say),
   };
 }
 
@@ -73,7 +76,7 @@ async function startQdrantDatabase(options: LocalOptions, env: NodeJS.ProcessEnv
     kind: 'qdrant',
     description: qdrant.flavour === 'binary' ? `Qdrant ${qdrant.version}, embedded, ${place.text}` : standIn,
     env: { QDRANT_URL: qdrant.url, QDRANT_API_KEY: '' },
-    stop: () => qdrant.stop(),
+    stop: stopWatched('qdrant', qdrant, say),
   };
 }
 
@@ -90,7 +93,19 @@ async function startNeo4jDatabase(options: LocalOptions, env: NodeJS.ProcessEnv,
     kind: 'neo4j',
     description: `Neo4j Community 5.26, embedded, ${place.text}`,
     env: { NEO4J_URI: uri, NEO4J_USERNAME: username, NEO4J_PASSWORD: password },
-    stop: () => neo4j.stop(),
+    stop: stopWatched('neo4j', neo4j, say),
+  };
+}
+
+/** Stops the database; until then its end is nobody's wish and is said. */
+function stopWatched(name: string, database: EmbeddedServerHandle, say: Say): () => Promise<void> {
+  let stopping = false;
+  void database.exited.then(({ signal, code }) => {
+    if (!stopping) say(`${name} ended by itself (${signal ?? `code ${code}`}): end npm start and start it again`);
+  });
+  return () => {
+    stopping = true;
+    return database.stop();
   };
 }
 
@@ -101,13 +116,13 @@ function foreign(kind: RunningDatabase['kind'], description: string, env: Record
 
 async function loadSample(
   options: LocalOptions,
-  database: { stop(): Promise<void> },
+  database: EmbeddedServerHandle,
   targets: SampleDataTargets,
   say: Say,
 ): Promise<void> {
   if (!options.sample) return;
   try {
-    await loadSampleData({ ...targets, onProgress: say });
+    await loadSampleDataApart({ ...targets, onProgress: say });
   } catch (error) {
     await database.stop();
     throw error;

@@ -233,10 +233,22 @@ class GuardConnection implements Guard {
   }
 }
 
+// The last one marks the processes of a test run, so that any that stays behind is found.
+const PASSED_ON = [
+  'PATH',
+  'HOME',
+  'TMPDIR',
+  'TZ',
+  'JAVA_HOME',
+  'LD_LIBRARY_PATH',
+  'SystemRoot',
+  'DATABASE_MCP_TEST_RUN',
+];
+
 /** Environment for started programs: what they need to run, and none of the parent's secrets or Node settings. */
 export function createProgramEnvironment(extra: Record<string, string> = {}): Record<string, string> {
   const environment: Record<string, string> = {};
-  for (const name of ['PATH', 'HOME', 'TMPDIR', 'TZ', 'JAVA_HOME', 'LD_LIBRARY_PATH', 'SystemRoot']) {
+  for (const name of PASSED_ON) {
     const value = process.env[name];
     if (value !== undefined) environment[name] = value;
   }

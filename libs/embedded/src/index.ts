@@ -7,6 +7,7 @@ export { startPostgres } from './postgres/start.ts';
 export type { EmbeddedPostgres } from './postgres/start.ts';
 export { startQdrant } from './qdrant/start.ts';
 export type { EmbeddedQdrant, QdrantStartOptions } from './qdrant/start.ts';
+export { loadSampleDataApart } from './sample-data/load-apart.ts';
 export { loadSampleData } from './sample-data/load.ts';
 export type { SampleDataOutcome, SampleDataResult, SampleDataTargets } from './sample-data/load.ts';
 export type { EmbeddedServer, StartOptions } from './start-options.ts';

@@ -1,8 +1,5 @@
 /** Loads the sample data into the databases that are named, each as a whole or not at all, and only once. */
-import { loadCountryFacts } from './countries.ts';
-import { loadNeo4j, type Neo4jTarget } from './neo4j.ts';
-import { loadPostgres } from './postgres.ts';
-import { loadQdrant } from './qdrant.ts';
+import type { Neo4jTarget } from './neo4j.ts';
 
 /** The databases to fill; one that is left out is not touched. */
 export interface SampleDataTargets {
@@ -26,6 +23,8 @@ export interface SampleDataResult {
 /** Fills the named databases side by side; if some fail the others are still filled before it rejects. */
 export async function loadSampleData(targets: SampleDataTargets): Promise<SampleDataResult> {
   const { postgresAdminUrl, neo4j, qdrantUrl, qdrantApiKey, onProgress = () => {} } = targets;
+  // Imported when needed: the drivers and the facts are 40 MiB that a caller who loads nothing should not carry.
+  const { loadCountryFacts } = await import('./countries.ts');
   const countries = loadCountryFacts();
   const result: SampleDataResult = {};
   const problems: Error[] = [];
@@ -47,10 +46,21 @@ export async function loadSampleData(targets: SampleDataTargets): Promise<Sample
     }
   };
   await Promise.all([
-    postgresAdminUrl && load('postgres', 'Postgres', postgresAdminUrl, () => loadPostgres(postgresAdminUrl, countries)),
-    neo4j && load('neo4j', 'Neo4j', neo4j.uri, () => loadNeo4j(neo4j, countries)),
+    postgresAdminUrl &&
+      load('postgres', 'Postgres', postgresAdminUrl, async () => {
+        const { loadPostgres } = await import('./postgres.ts');
+        return loadPostgres(postgresAdminUrl, countries);
+      }),
+    neo4j &&
+      load('neo4j', 'Neo4j', neo4j.uri, async () => {
+        const { loadNeo4j } = await import('./neo4j.ts');
+        return loadNeo4j(neo4j, countries);
+      }),
     qdrantUrl &&
-      load('qdrant', 'Qdrant', qdrantUrl, () => loadQdrant({ url: qdrantUrl, apiKey: qdrantApiKey }, countries)),
+      load('qdrant', 'Qdrant', qdrantUrl, async () => {
+        const { loadQdrant } = await import('./qdrant.ts');
+        return loadQdrant({ url: qdrantUrl, apiKey: qdrantApiKey }, countries);
+      }),
   ]);
   const [first] = problems;
   if (problems.length > 1) {
