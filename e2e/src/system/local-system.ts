@@ -34,7 +34,7 @@ export async function startLocalSystem(
   const started = performance.now();
   const process = await spawnProcess({
     name: 'npm start',
-    args: ['deploy/local/src/main.ts', '--port', String(port), '--ephemeral', ...extraArgs],
+    args: ['--max-semi-space-size=1', 'deploy/local/src/main.ts', '--port', String(port), '--ephemeral', ...extraArgs],
     env,
     ready: { line: /^\[[0-9.]+ s\] ready$/ },
     readyDeadlineMs: START_DEADLINE_MS,
