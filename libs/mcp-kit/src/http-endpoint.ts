@@ -5,12 +5,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR, toJsonRpcError } from '@database-mcp/errors';
-import { readBody, refuseBody, sendJson, sendJsonText, type RawHandler } from '@database-mcp/service';
+import { sendJson, sendJsonText, type RawHandler } from '@database-mcp/service';
 import type { Logger } from '@database-mcp/telemetry';
-import { parseExactJson } from './exact-json.ts';
-
-/** Statements and parameters fit easily; anything larger is not a query. */
-const MAX_BODY_BYTES = 4 * 1024 * 1024;
+import { readMessage } from './read-message.ts';
 
 /** Creates the handler of `/mcp`. */
 export function createHttpEndpoint(handler: McpHttpHandler, logger: Logger): RawHandler {
@@ -36,31 +33,13 @@ async function serve(handler: McpHttpHandler, request: IncomingMessage, response
   const method = request.method ?? 'GET';
   let parsedBody: unknown;
   if (method === 'POST') {
-    const body = await readBody(request, MAX_BODY_BYTES);
-    if (body.kind === 'aborted') return;
-    if (body.kind === 'too-large') return refuseBody(request, response, 413, tooLarge());
-    try {
-      parsedBody = parseExactJson(body.bytes.toString('utf8'));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return sendJson(
-        response,
-        400,
-        toJsonRpcError(null, JSON_RPC_ERROR.PARSE_ERROR, `The body is not valid JSON: ${reason}`),
-      );
-    }
+    const read = await readMessage(request, response);
+    if (!read) return;
+    parsedBody = read.message;
   }
   const webRequest = new Request('http://localhost/mcp', { method, headers: toHeaders(request), signal: gone.signal });
   const answer = await handler.fetch(webRequest, parsedBody === undefined ? {} : { parsedBody });
   await send(answer, response, gone.signal);
-}
-
-function tooLarge(): object {
-  return toJsonRpcError(
-    null,
-    JSON_RPC_ERROR.INVALID_REQUEST,
-    `The request body is larger than ${MAX_BODY_BYTES} bytes. Send less in one call.`,
-  );
 }
 
 function toHeaders(request: IncomingMessage): Headers {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { ToolError } from '@database-mcp/errors';
 import { createLogger } from '@database-mcp/telemetry';
 import { z } from 'zod';
@@ -145,6 +145,29 @@ test('an integer that no double holds arrives exactly', async (t) => {
   const response = await fetch(url, { method: 'POST', headers: headersOf('auto', 'test_echo'), body });
   const answer = (await response.json()) as { result: { structuredContent: { rows: unknown } } };
   assert.deepEqual(answer.result.structuredContent.rows, [['9007199254740993', '-9223372036854775808', '1.5']]);
+});
+
+test('a client that knows only HTTP+SSE lists and calls tools; cancelling and leaving end its calls', async (t) => {
+  const aborted: PromiseWithResolvers<void>[] = [Promise.withResolvers(), Promise.withResolvers()];
+  let calls = 0;
+  const { url } = await start(t, { onAbort: () => aborted[calls++]?.resolve() });
+  const client = new Client({ name: 'test', version: '1' });
+  t.after(() => client.close());
+  await client.connect(new SSEClientTransport(new URL(url.replace('/mcp', '/sse'))));
+  assert.equal((await client.listTools()).tools.length, 3);
+  const result = await client.callTool({ name: 'test_echo', arguments: { values: ['a'] } });
+  assert.match(JSON.stringify(result.content), /rowCount/);
+  const cancelled = new AbortController();
+  const first = client.callTool({ name: 'test_wait', arguments: {} }, { signal: cancelled.signal });
+  setTimeout(() => cancelled.abort(), 50);
+  await assert.rejects(first);
+  await aborted[0]?.promise;
+  const second = assert.rejects(client.callTool({ name: 'test_wait', arguments: {} }));
+  setTimeout(() => void client.close(), 50);
+  await aborted[1]?.promise;
+  await second;
+  const gone = await fetch(url.replace('/mcp', '/messages?sessionId=none'), { method: 'POST', body: '{}' });
+  assert.equal(gone.status, 404);
 });
 
 test('failures are isError results that say what to do, and hide what is internal', async (t) => {

@@ -5,6 +5,7 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { createService, type Readiness } from '@database-mcp/service';
 import { createHttpEndpoint } from './http-endpoint.ts';
 import { createServerFactory, type ServerDefinition, type ServerFactory } from './server-factory.ts';
+import { createSseEndpoint } from './sse-endpoint.ts';
 import { createStdioTransport } from './stdio-transport.ts';
 
 /** Options of {@link serveMcp}. */
@@ -39,6 +40,7 @@ export function serveMcp(options: ServeOptions): Promise<ServingMcp> {
 async function serveOverHttp(options: ServeOptions, factory: ServerFactory): Promise<ServingMcp> {
   const onerror = (error: Error): void => options.logger.debug({ err: error }, 'a request was refused');
   const handler = createMcpHandler(factory.create, { legacy: 'stateless', onerror });
+  const sse = createSseEndpoint(factory.create, options.logger);
   const service = await createService({
     name: options.name,
     version: options.version,
@@ -47,14 +49,21 @@ async function serveOverHttp(options: ServeOptions, factory: ServerFactory): Pro
     allowedHosts: options.allowedHosts,
     allowedOrigins: options.allowedOrigins,
     logger: options.logger,
-    routes: { '/mcp': createHttpEndpoint(handler, options.logger) },
+    routes: {
+      '/mcp': createHttpEndpoint(handler, options.logger),
+      '/sse': sse.stream,
+      '/messages': sse.messages,
+    },
     ready: options.ready,
   });
   return {
     url: `${service.url}/mcp`,
     ended: new Promise(() => {}),
     async close() {
-      await service.close();
+      const closed = service.close();
+      await factory.idle();
+      sse.close();
+      await closed;
       await handler.close();
     },
   };
