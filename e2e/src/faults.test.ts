@@ -20,6 +20,7 @@ before(async () => {
   [postgres, qdrant] = await Promise.all([startPostgres(), startQdrant()]);
 });
 after(async () => {
+  await (await observer)?.server.stop();
   await Promise.all([postgres?.stop(), qdrant?.stop(), rm(folder, { recursive: true, force: true })]);
 });
 
@@ -134,9 +135,9 @@ async function isQueryRunning(part: string): Promise<boolean> {
   return !textOf(answer).includes('"rows":[[0]]');
 }
 
-let observer: Promise<string> | undefined;
+let observer: Promise<{ server: SpawnedProcess; url: string }> | undefined;
 
-function observerUrl(): Promise<string> {
+async function observerUrl(): Promise<string> {
   observer ??= (async () => {
     const port = await freePort();
     const server = await spawnProcess({
@@ -145,10 +146,9 @@ function observerUrl(): Promise<string> {
       env: { POSTGRES_URL: postgres.url, MCP_PORT: String(port), LOG_LEVEL: 'error' },
       ready: { url: `http://127.0.0.1:${port}/ready` },
     });
-    after(async () => void (await server.stop()));
-    return `http://127.0.0.1:${port}/mcp`;
+    return { server, url: `http://127.0.0.1:${port}/mcp` };
   })();
-  return observer;
+  return (await observer).url;
 }
 
 test('a configuration with three mistakes is refused with all three, without a secret', async () => {

@@ -1,6 +1,6 @@
 /** `npm start` in less happy circumstances. The happy ones are in system.test.ts. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,8 +26,10 @@ test('a taken port is said at once, with the way out', async (t) => {
 test('without Java the rest starts, and it says what is missing and how to mend it', async (t) => {
   const bin = await mkdtemp(join(tmpdir(), 'database-mcp-no-java-'));
   t.after(() => rm(bin, { recursive: true, force: true }));
-  // What the start may need from the PATH, and no java.
-  for (const tool of ['sh', 'ps']) await symlink(`/bin/${tool}`, join(bin, tool));
+  // Everything that the PATH of a plain machine holds, and no java.
+  for (const tool of await readdir('/usr/bin')) {
+    if (!tool.startsWith('java')) await symlink(`/usr/bin/${tool}`, join(bin, tool));
+  }
   const system = await startLocalSystem([], { PATH: bin, JAVA_HOME: undefined });
   t.after(() => system.process.stop());
   assert.match(system.process.stdout(), /neo4j is not running: .*Java 17/s);

@@ -88,7 +88,7 @@ export function defineBadInputTests(current: () => LocalSystem): void {
     assert.match(textOf(nodes), /250/);
   });
 
-  const wire: [name: string, body: string, headers: Record<string, string>, status: number, code: number][] = [
+  const wire: [name: string, body: string, headers: Record<string, string>, status: number, ...codes: number[]][] = [
     ['malformed JSON', '{"jsonrpc": "2.0", "id": 1,', {}, 400, -32700],
     [
       'a body of 20 MiB',
@@ -109,7 +109,9 @@ export function defineBadInputTests(current: () => LocalSystem): void {
       JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
       { 'mcp-protocol-version': '1999-01-01' },
       400,
-      -32600,
+      -32022,
+      // The SDK's own code for it.
+      -32000,
     ],
     [
       'a header that disagrees with the body',
@@ -134,17 +136,12 @@ export function defineBadInputTests(current: () => LocalSystem): void {
       -32601,
     ],
   ];
-  for (const [name, body, headers, status, code] of wire) {
+  for (const [name, body, headers, status, ...codes] of wire) {
     test(`${name} gets a JSON-RPC error at the gateway and at a server`, async () => {
       for (const url of [current().gatewayUrl, current().serverUrls.postgres]) {
         const answer = await post(url, body, headers);
-        const expected = { status, code };
-        // An unsupported version header of a legacy request has no code of its own; the SDK uses -32000 for it.
-        const actual = {
-          status: answer.status,
-          code: answer.message.error?.code === -32000 ? -32600 : answer.message.error?.code,
-        };
-        assert.deepEqual(actual, expected, `${url}: ${answer.text.slice(0, 500)}`);
+        assert.equal(answer.status, status, `${url}: ${answer.text.slice(0, 500)}`);
+        assert.ok(codes.includes(answer.message.error?.code ?? 0), `${url}: ${answer.text.slice(0, 500)}`);
         assert.ok((answer.message.error?.message.length ?? 0) > 10, answer.text);
       }
     });
