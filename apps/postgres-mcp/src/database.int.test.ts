@@ -7,7 +7,8 @@ import type { Cell } from '@database-mcp/mcp-kit';
 import { freePort, waitFor } from '@database-mcp/testing';
 import { Client } from 'pg';
 import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
-import { checkPosture, checkReadiness, introduce } from './posture.ts';
+import { checkReadiness } from './readiness.ts';
+import { describeRole, introduce } from './role.ts';
 
 let server: EmbeddedPostgres;
 let admin: Client;
@@ -154,6 +155,7 @@ test('a call that finds no free connection fails as busy, and a call that is can
   const holding = read(database, 'SELECT pg_sleep(60), $$holder$$', { signal: holder.signal }).catch(() => {});
   await waitFor(async () => (await running('%$$holder$$')) === 1, { what: 'the holder' });
   await assert.rejects(read(database, 'SELECT 1', { signal: AbortSignal.timeout(50) }));
+  assert.deepEqual(await checkReadiness(database), { ready: true }, 'a pool at work is no database that is down');
   const blocked = assert.rejects(read(database, 'SELECT 1'), hasCode('BUSY', /1 connections/));
   await Promise.race([blocked, holding]);
   holder.abort();
@@ -282,9 +284,9 @@ test('a connection that breaks during a statement fails that call only', async (
 });
 
 test('the rights of the role are found: a superuser is warned of, the reader is not', async (t) => {
-  const superuser = await checkPosture(open(t), NEVER);
+  const superuser = await describeRole(open(t), NEVER);
   assert.match(superuser.warnings.join(), /superuser/);
-  const reader = await checkPosture(open(t, { url: server.url }), NEVER);
+  const reader = await describeRole(open(t, { url: server.url }), NEVER);
   assert.deepEqual(reader.warnings, []);
   assert.equal(reader.role, 'mcp_reader');
   const lines: string[] = [];

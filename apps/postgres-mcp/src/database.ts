@@ -54,6 +54,8 @@ export interface Answer {
 export interface Database {
   /** Runs one statement in a READ ONLY transaction of its own. Rejects with a ToolError; ends the statement on abort. */
   read(statement: Statement, sink: RowSink, signal: AbortSignal): Promise<Answer>;
+  /** Resolves when the database answers, or when all connections are at work, which shows the same. */
+  ping(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -98,7 +100,9 @@ const RAW_TEXT: CustomTypesConfig = { getTypeParser: () => (text: string) => tex
 /** Creates the database. Nothing is connected before the first statement. */
 export function createDatabase(options: DatabaseOptions): Database {
   const pool = createPool(options);
-  const closing = new AbortController();
+  let closing: Promise<void> | undefined;
+  /** Connections on which a statement runs. */
+  let working = 0;
   const typeNames = createTypeNames();
   const setUp = toSetUpSql(options.timeoutMs);
 
@@ -120,6 +124,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     async read(statement, sink, signal) {
       const client = await begin(signal);
       const started = performance.now();
+      working++;
       try {
         signal.throwIfAborted();
         return await runPortal(client, statement, sink, signal, typeNames);
@@ -127,14 +132,16 @@ export function createDatabase(options: DatabaseOptions): Database {
         if (signal.aborted) throw error;
         throw toReadError(error, statement.sql, { deadlineMs: options.timeoutMs, tookMs: performance.now() - started });
       } finally {
+        working--;
         await giveBack(client, signal.aborted);
       }
     },
-    async close() {
-      if (closing.signal.aborted) return;
-      closing.abort();
-      await pool.end();
+    async ping(signal) {
+      if (working === options.poolSize) return;
+      const client = await begin(signal);
+      await giveBack(client, false);
     },
+    close: () => (closing ??= pool.end()),
   };
 }
 

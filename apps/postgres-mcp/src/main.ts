@@ -6,7 +6,8 @@ import { createLogger } from '@database-mcp/telemetry';
 import manifest from '../package.json' with { type: 'json' };
 import { describeConfig, loadConfig, toDatabaseOptions } from './config.ts';
 import { createDatabase } from './database.ts';
-import { introduce, checkReadiness } from './posture.ts';
+import { checkReadiness } from './readiness.ts';
+import { introduce } from './role.ts';
 import { createTools } from './tools/index.ts';
 
 const NAME = 'postgres-mcp';

@@ -10,7 +10,7 @@ const SIDE_EFFECTS: readonly (readonly [reason: string, names: string])[] = [
     'reads files of the database server',
     'pg_read_file* pg_read_binary_file* pg_stat_file pg_ls_* pg_file_* pg_current_logfile lo_import lo_export pg_hba_file_rules pg_ident_file_mappings',
   ],
-  ['changes large objects', 'lo_* loread lowrite be_lo_*'],
+  ['changes large objects', 'lo_creat lo_create lo_open lo_put lo_unlink lo_from_bytea lo_truncate* loread lowrite'],
   ['connects to another server', 'dblink* postgres_fdw_*'],
   ['runs SQL text that cannot be checked', 'query_to_xml* cursor_to_xml* ts_stat crosstab* connectby* xpath_table'],
   [

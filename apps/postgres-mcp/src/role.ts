@@ -1,12 +1,11 @@
 /** What the database role of this server may do, and what that means: the last line of defence is a role with few rights. */
-import { ToolError } from '@database-mcp/errors';
-import type { Readiness } from '@database-mcp/service';
 import type { Logger } from '@database-mcp/telemetry';
 import { readRows } from './catalog.ts';
 import type { Database } from './database.ts';
+import { describeFailure, PROBE_TIMEOUT_MS } from './readiness.ts';
 
 /** The findings about the database and the role. */
-export interface Posture {
+export interface Role {
   /** `PostgreSQL 18.4`. */
   product: string;
   role: string;
@@ -14,10 +13,7 @@ export interface Posture {
   warnings: string[];
 }
 
-/** A database that does not answer such a small question by then counts as down. */
-const PROBE_TIMEOUT_MS = 3_000;
-
-const POSTURE_SQL = `
+const ROLE_SQL = `
   SELECT pg_catalog.current_setting('server_version'), current_user::text, r.rolsuper, r.rolcreaterole, r.rolbypassrls,
          (SELECT pg_catalog.string_agg(m.rolname, ', ' ORDER BY m.rolname) FROM pg_catalog.pg_roles m
            WHERE m.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_write_all_data', 'pg_signal_backend', 'pg_maintain')
@@ -31,8 +27,8 @@ const POSTURE_SQL = `
     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`;
 
 /** Asks the database. Rejects with a ToolError when it cannot be reached. */
-export async function checkPosture(database: Database, signal: AbortSignal): Promise<Posture> {
-  const [row = []] = await readRows(database, POSTURE_SQL, [], signal, 1);
+export async function describeRole(database: Database, signal: AbortSignal): Promise<Role> {
+  const [row = []] = await readRows(database, ROLE_SQL, [], signal, 1);
   const [version, role, isSuper, createsRoles, bypassesRls, memberOf, writableTables, createsSchemas, createsIn] = row;
   const warnings: string[] = [];
   if (isSuper === true) {
@@ -51,28 +47,14 @@ export async function checkPosture(database: Database, signal: AbortSignal): Pro
 /** Says in the log what the role may do, and gives the one line that clients see about this server. */
 export async function introduce(database: Database, logger: Pick<Logger, 'info' | 'warn'>): Promise<string> {
   try {
-    const { product, role, warnings } = await checkPosture(database, AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    const { product, role, warnings } = await describeRole(database, AbortSignal.timeout(PROBE_TIMEOUT_MS));
     logger.info({ product, role }, 'the database is connected');
     for (const warning of warnings) {
       logger.warn(`the role ${role} can do more than read: ${warning}. Use a role with SELECT rights only.`);
     }
     return `${product}, read-only: every statement runs in a READ ONLY transaction that is rolled back.`;
   } catch (error) {
-    logger.warn(`${describe(error)} The server starts nevertheless and connects when it is asked.`);
+    logger.warn(`${describeFailure(error)} The server starts nevertheless and connects when it is asked.`);
     return 'PostgreSQL, read-only: every statement runs in a READ ONLY transaction that is rolled back.';
   }
-}
-
-/** Whether the database answers now. */
-export async function checkReadiness(database: Database): Promise<Readiness> {
-  try {
-    await readRows(database, 'SELECT 1', [], AbortSignal.timeout(PROBE_TIMEOUT_MS), 1);
-    return { ready: true };
-  } catch (error) {
-    return { ready: false, reason: describe(error) };
-  }
-}
-
-function describe(error: unknown): string {
-  return error instanceof ToolError ? error.message : 'The Postgres database did not answer in time.';
 }
