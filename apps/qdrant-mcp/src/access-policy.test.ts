@@ -50,6 +50,7 @@ const MUST_ACCEPT: [filter: unknown, why: string][] = [
     { must: [{ key: 'a', match: { value: 1 }, range: null, geo_radius: null }], should: null, min_should: null },
     'clients that write every field they know',
   ],
+  [{ ...on('a', { match: { value: 1 } }), should: [], must_not: [] }, 'empty clauses beside one that is not'],
   [on('city', { match: { any: Array.from({ length: 100_000 }, (_, index) => index) } }), 'very many values'],
   [nest(31), 'deep, but not too deep'],
 ];
@@ -66,7 +67,14 @@ const MUST_REFUSE: [filter: unknown, where: string, hint: RegExp, why: string][]
   [{ $or: [] }, 'filter["$or"]', /Did you mean "should"\?/, 'the clause of another system'],
   [{ country: 'FR' }, 'filter.country', /A filter is \{"must"/, 'a key in place of a clause'],
   [[], 'filter', /A filter is/, 'a list in place of a filter'],
-  [{ must: [] }, 'filter.must', /Leave the clause out/, 'an empty clause is ignored'],
+  [{ must: [] }, 'filter', /Leave the filter out/, 'only an empty clause'],
+  [{ must: [{ should: [] }] }, 'filter.must[0]', /A filter is/, 'only an empty clause, inside'],
+  [
+    { min_should: { conditions: [], min_count: 1 } },
+    'filter.min_should.conditions',
+    /A condition is/,
+    'some of nothing',
+  ],
   [{ must: null }, 'filter', /A filter is/, 'no clause is left'],
   [{ must: [{}] }, 'filter.must[0]', /A condition is/, 'an empty condition matches everything'],
   [{ must: ['x'] }, 'filter.must[0]', /A condition is/, 'no condition at all'],

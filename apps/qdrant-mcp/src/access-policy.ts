@@ -35,6 +35,10 @@ export function validateFilter(filter: unknown): FilterVerdict {
   return refusal ?? { kind: 'allowed', filter: toRequestForm(filter as Json) as JsonObject };
 }
 
+function isEmptyList(value: Json | undefined): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
 interface Place {
   where: string;
   depth: number;
@@ -52,8 +56,12 @@ function validateClauses(filter: unknown, place: Place): Refusal | undefined {
   if (!isObject(filter)) return refuse(where, `must be an object but is ${describe(filter)}`, FILTER_FORM);
   const unknown = checkKeys(filter, CLAUSES, where, FILTER_FORM);
   if (unknown) return unknown;
-  const clauses = CLAUSES.filter((name) => (filter[name] ?? null) !== null);
-  if (clauses.length === 0) return refuse(where, 'has no clause, so that it matches everything', FILTER_FORM);
+  // Clients write every clause they know; what is null or an empty list says nothing.
+  const clauses = CLAUSES.filter((name) => (filter[name] ?? null) !== null && !isEmptyList(filter[name]));
+  if (clauses.length === 0) {
+    const hint = place.depth === 0 ? `Leave the filter out to search everything. ${FILTER_FORM}` : FILTER_FORM;
+    return refuse(where, 'has no condition, so that it matches everything', hint);
+  }
   for (const name of clauses) {
     const next = inside(place, name);
     const refusal =
@@ -81,9 +89,7 @@ function validateMinShould(value: Json | undefined, place: Place): Refusal | und
 /** A clause is a list of conditions; Qdrant also takes a single one without the list. */
 function validateConditions(value: Json | undefined, place: Place): Refusal | undefined {
   if (!Array.isArray(value)) return validateCondition(value, place);
-  if (value.length === 0) {
-    return refuse(place.where, 'is an empty list, which Qdrant ignores', 'Leave the clause out, or give a condition.');
-  }
+  if (isEmptyList(value)) return refuse(place.where, 'is an empty list', CONDITION_FORMS);
   for (const [index, condition] of value.entries()) {
     const refusal = validateCondition(condition, inside(place, index));
     if (refusal) return refusal;

@@ -5,7 +5,7 @@
 import { Pool, type Dispatcher } from 'undici';
 import { closestName, ToolError } from '@database-mcp/errors';
 import { toCollection, type Collection } from './collection.ts';
-import { isStaleConnection, notQdrantError, toAnswerError, toConnectionError } from './http-failure.ts';
+import { isStaleConnection, notQdrantError, silentError, toAnswerError, toConnectionError } from './http-failure.ts';
 import { describeAccess } from './key-access.ts';
 import { field, isObject, parseExactJson, printExactJson, type Json, type JsonObject } from './values.ts';
 
@@ -125,9 +125,13 @@ export function createDatabase(options: DatabaseOptions): Database {
       };
     },
     async ping() {
-      await send({ method: 'GET', path: '/collections' }, AbortSignal.timeout(PING_TIMEOUT_MS));
+      const limit = AbortSignal.timeout(PING_TIMEOUT_MS);
+      await send({ method: 'GET', path: '/collections' }, limit).catch((error: unknown) => {
+        throw limit.aborted ? silentError(PING_TIMEOUT_MS, error) : error;
+      });
     },
-    close: () => pool.close(),
+    // Calls that are still wanted have ended before; what is left hangs.
+    close: () => pool.destroy(),
   };
 }
 

@@ -85,6 +85,12 @@ export function toConnectionError(error: unknown): ToolError | undefined {
   return new ToolError({ code: 'UNAVAILABLE', message, hint: DOWN_HINT }, { cause: error });
 }
 
+/** The error for a server that takes a request and says nothing for so long. */
+export function silentError(afterMs: number, cause: unknown): ToolError {
+  const message = `Qdrant did not answer within ${afterMs / 1000} s.`;
+  return new ToolError({ code: 'UNAVAILABLE', message, hint: DOWN_HINT }, { cause });
+}
+
 /** Whether the server closed a kept connection just as it was used again: the request is worth a second try. */
 export function isStaleConnection(error: unknown): boolean {
   return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error) ?? '');

@@ -194,7 +194,7 @@ test('a filter that is refused is not sent', async (t) => {
   assert.equal(requests.length, 0);
 });
 
-test('an aborted call closes its connection to Qdrant', async (t) => {
+test('an aborted call closes its connection to Qdrant', { timeout: 10_000 }, async (t) => {
   const closed = Promise.withResolvers<void>();
   const { requests, call } = await start(t, ({ path }, response) => {
     if (!path.endsWith('/query')) return info();
@@ -366,3 +366,15 @@ test('what is no Qdrant is told as such', async (t) => {
     );
   }
 });
+
+test(
+  'a Qdrant that takes requests and answers none is not ready, and does not hold up the end',
+  { timeout: 10_000 },
+  async (t) => {
+    const { call, database } = await start(t, () => undefined);
+    await assert.rejects(database.ping(), { code: 'UNAVAILABLE', message: 'Qdrant did not answer within 2 s.' });
+    const hanging = assert.rejects(call('list_collections'));
+    await database.close();
+    await hanging;
+  },
+);
