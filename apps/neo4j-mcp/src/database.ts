@@ -3,13 +3,12 @@
  * end of a statement when its caller goes away, and the bound on what is fetched; what values and errors mean is told
  * by the files beside it.
  */
-import type { Socket } from 'node:net';
 import neo4j, { type Driver, type Notification, type Plan, type Result, type Session } from 'neo4j-driver';
 import { ToolError } from '@database-mcp/errors';
 import type { Cell, Column } from '@database-mcp/mcp-kit';
 import type { PlanOperator, StatementPlan, Verdict } from './access-policy.ts';
-import { createBatchMeter } from './batch-meter.ts';
-import { BATCH_EXCEEDED, toToolError, toUnreadableValueError } from './database-errors.ts';
+import { guardConnections } from './bolt-guards.ts';
+import { toToolError, toUnreadableValueError } from './database-errors.ts';
 import type { Parameters } from './parameters.ts';
 import { NULL_TYPE, toTypedCell, unifyTypes, type ValueKind } from './values.ts';
 
@@ -68,8 +67,6 @@ export interface Database {
 
 /** Rows in one batch. 10 to 1000 made little difference in time (25–40 ms for 1001 rows); few rows bound the memory. */
 const FETCH_SIZE = 10;
-/** Of a batch, as it comes from the network; in memory it takes up to 24 times that (a small integer is one byte). */
-const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_CONNECTIONS = 10;
 /** A host that does not answer at all is told within two seconds. */
 const CONNECT_TIMEOUT_MS = 1_500;
@@ -135,30 +132,8 @@ function openDriver({ uri, username, password }: DatabaseOptions): Driver {
     telemetryDisabled: true,
     userAgent: 'database-mcp-neo4j',
   });
-  limitBatches(driver);
+  guardConnections(driver);
   return driver;
-}
-
-/** Undocumented parts of the driver, needed because it has no limit of its own on what it holds in memory. */
-interface DriverInternals {
-  _getOrCreateConnectionProvider(): {
-    _createChannelConnection(address: unknown): Promise<{ _ch: { _conn: Socket } }>;
-  };
-}
-
-/** Cuts a connection on which one batch of rows grows too large; the driver opens another when it needs one. */
-function limitBatches(driver: Driver): void {
-  const provider = (driver as unknown as DriverInternals)._getOrCreateConnectionProvider();
-  const create = provider._createChannelConnection.bind(provider);
-  provider._createChannelConnection = async (address) => {
-    const connection = await create(address);
-    const socket = connection._ch._conn;
-    socket.on(
-      'data',
-      createBatchMeter(MAX_BATCH_BYTES, () => socket.destroy(new Error(BATCH_EXCEEDED))),
-    );
-    return connection;
-  };
 }
 
 type WithSession = <T>(signal: AbortSignal, work: (session: Session) => Promise<T>) => Promise<T>;

@@ -9,7 +9,7 @@ import {
 } from '@database-mcp/mcp-kit';
 import { z } from 'zod';
 import type { Database } from '../database.ts';
-import { limitArgument } from './limit-argument.ts';
+import { limitArgument, tellHowToGoOn } from '../row-limit.ts';
 
 /** One row without a relationship tells a node that has none from one that does not exist. */
 const CYPHER = `
@@ -26,10 +26,9 @@ export function createGetRelationshipsTool(database: Database, limits: ResultLim
   return defineTool({
     name: 'get_relationships',
     description:
-      'Lists the relationships of one node, both directions: relationship_id, type, direction (out or in), the node at ' +
-      'the other end (id, labels, name), properties.',
+      'Lists the relationships of one node: id, type, direction (out or in), the node at the other end, properties.',
     input: z.strictObject({
-      node_id: z.string().min(1).describe('Element id: element_id of list_nodes, or elementId(n) in Cypher'),
+      node_id: z.string().min(1).describe('element_id of list_nodes, or elementId(n)'),
       limit: limitArgument(limits),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
@@ -42,11 +41,10 @@ export function createGetRelationshipsTool(database: Database, limits: ResultLim
       };
       const { columns } = await database.read({ cypher: CYPHER, params: { id: node_id } }, take, signal);
       if (!isFound) throw createUnknownNodeError(node_id);
-      const result = collector.finish(columns);
-      if (!result.truncated) return result;
-      const more =
-        'For others use the query tool: MATCH (n)-[r]-(other) WHERE elementId(n) = $id RETURN … ORDER BY … SKIP … LIMIT ….';
-      return { ...result, notices: [...(result.notices ?? []), more] };
+      return tellHowToGoOn(
+        collector.finish(columns),
+        'For others use the query tool: MATCH (n)-[r]-(other) WHERE elementId(n) = $id RETURN … ORDER BY … SKIP … LIMIT ….',
+      );
     },
   });
 }

@@ -8,7 +8,7 @@ import {
 } from '@database-mcp/mcp-kit';
 import { z } from 'zod';
 import type { Database, Statement } from '../database.ts';
-import { limitArgument } from './limit-argument.ts';
+import { limitArgument, tellHowToGoOn } from '../row-limit.ts';
 
 /** Labels in the hint of an unknown one. */
 const MAX_LABELS = 20;
@@ -18,8 +18,7 @@ export function createListNodesTool(database: Database, limits: ResultLimits): T
   return defineTool({
     name: 'list_nodes',
     description:
-      'Lists nodes with a label: element_id, labels and all properties, in no particular order. An unknown label is ' +
-      'answered with the labels that exist.',
+      'Lists nodes with a label: element_id, labels, all properties. An unknown label gets the list of labels.',
     input: z.strictObject({
       label: z.string().min(1).describe('Exact label, e.g. Country'),
       limit: limitArgument(limits),
@@ -30,9 +29,7 @@ export function createListNodesTool(database: Database, limits: ResultLimits): T
       const { columns } = await database.read(toStatement(label), collector.push, signal);
       const result = collector.finish(columns);
       if (result.rowCount === 0) await assertLabelExists(label, database, signal);
-      if (!result.truncated) return result;
-      const more = 'For others use the query tool: MATCH (n:…) RETURN n ORDER BY … SKIP … LIMIT ….';
-      return { ...result, notices: [...(result.notices ?? []), more] };
+      return tellHowToGoOn(result, 'For others use the query tool: MATCH (n:…) RETURN n ORDER BY … SKIP … LIMIT ….');
     },
   });
 }

@@ -10,22 +10,18 @@ import { checkAccess } from '../access-policy.ts';
 import type { Database } from '../database.ts';
 import { createNotices } from '../notices.ts';
 import { toParameters } from '../parameters.ts';
-import { limitArgument } from './limit-argument.ts';
+import { limitArgument, tellHowToGoOn } from '../row-limit.ts';
 
 /** The tool that runs a statement of the user's. */
 export function createQueryTool(database: Database, limits: ResultLimits): Tool {
   return defineTool({
     name: 'query',
     description:
-      'Runs one read-only Cypher statement on Neo4j. Returns rows of exact values: integers beyond 2^53, temporal values ' +
-      'and durations as text. Writes, LOAD CSV and most procedures are refused. EXPLAIN gives the plan. For more rows use ' +
-      'ORDER BY, SKIP and LIMIT.',
+      'Runs one read-only Cypher statement on Neo4j and returns exact values (integers beyond 2^53 and temporal values ' +
+      'as text). EXPLAIN gives the plan. Writes and LOAD CSV are refused.',
     input: z.strictObject({
-      cypher: z
-        .string()
-        .regex(/\S/, 'it is empty')
-        .describe('One statement; values as parameters, e.g. MATCH (c:Country {cca3: $code}) RETURN c.name'),
-      params: z.looseObject({}).optional().describe('Values of the $parameters by name'),
+      cypher: z.string().regex(/\S/, 'it is empty').describe('E.g. MATCH (c:Country {cca3: $code}) RETURN c.name'),
+      params: z.looseObject({}).optional().describe('Values of $parameters'),
       limit: limitArgument(limits),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
@@ -35,7 +31,7 @@ export function createQueryTool(database: Database, limits: ResultLimits): Tool 
       const statement = { cypher, params: toParameters(params), check };
       const { columns, remarks } = await database.read(statement, collector.push, signal);
       const notices = await createNotices(remarks, database, signal);
-      return collector.finish(columns, { notices });
+      return tellHowToGoOn(collector.finish(columns, { notices }), 'For others add ORDER BY, SKIP and LIMIT.');
     },
   });
 }
