@@ -306,8 +306,8 @@ test('an aborted call ends its statement on the server', async () => {
   const failed = assert.rejects(read(ENDLESS, { signal: gone.signal }));
   await waitFor(async () => (await running(ENDLESS)) === 1, { what: 'the statement to run' });
   gone.abort();
+  await waitFor(async () => (await running(ENDLESS)) === 0, { deadlineMs: 2_000, what: 'its end' });
   await failed;
-  await waitFor(async () => (await running(ENDLESS)) === 0, { deadlineMs: 1_000, what: 'its end' });
 });
 
 test('a signal that is aborted already lets nothing start', async () => {
