@@ -1,5 +1,6 @@
 /** The database module against a real Postgres, past the access policy: what the second line of defence does alone. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, test, type TestContext } from 'node:test';
 import { startPostgres, type EmbeddedPostgres } from '@database-mcp/embedded';
 import { ToolError, type ErrorCode } from '@database-mcp/errors';
@@ -216,6 +217,19 @@ const VALUES = [
   { sql: "''::text", cell: '', why: 'empty is not NULL' },
   { sql: 'NULL::int', cell: null, why: 'NULL' },
   { sql: '9223372036854775807', cell: '9223372036854775807', why: 'int8 exact' },
+  { sql: '12.50', cell: '12.50', why: 'numeric keeps its scale' },
+  { sql: '0.1000::numeric(10,4)', cell: '0.1000', why: 'numeric keeps its scale' },
+  { sql: '41284::numeric', cell: 41284, why: 'a numeric that is a plain integer' },
+  { sql: '1e30::numeric', cell: '1000000000000000000000000000000', why: 'a long numeric' },
+  { sql: "'NaN'::numeric", cell: 'NaN', why: 'a numeric that is no number' },
+  { sql: '0.1::float8', cell: 0.1, why: 'a double is itself' },
+  { sql: "'-0'::float8", cell: '-0', why: 'the sign of zero' },
+  { sql: '0.1::float4', cell: '0.1', why: 'no double, and no 0.10000000149011612 either' },
+  { sql: '1.5::float4', cell: 1.5, why: 'a float4 that is the same double' },
+  { sql: "'{1.5,0.1}'::float4[]", cell: [1.5, '0.1'], why: 'each element by itself' },
+  { sql: "'{7,7.0}'::numeric[]", cell: [7, '7.0'], why: 'each element by itself' },
+  { sql: '\'{"a": 1.10}\'::jsonb', cell: '{"a": 1.10}', why: 'jsonb keeps scales, so do we' },
+  { sql: '\'{"a": 1.5}\'::jsonb', cell: { a: 1.5 }, why: 'jsonb without loss' },
   { sql: '\'{"a": 9007199254740993}\'::jsonb', cell: '{"a": 9007199254740993}', why: 'jsonb exact' },
 ];
 
@@ -230,6 +244,22 @@ test('values arrive exactly, whatever the settings of the role', async (t) => {
   const database = open(t);
   const { rows } = await read(database, `SELECT ${VALUES.map(({ sql }) => sql).join(', ')}, 0.1::float8 + 0.2`);
   assert.deepEqual(rows, [[...VALUES.map(({ cell }) => cell), 0.30000000000000004]]);
+});
+
+test('every double arrives as itself', async (t) => {
+  const bits = Array.from({ length: 2_000 }, (_, n) => createHash('sha256').update(String(n)).digest().readDoubleBE());
+  const powers = Array.from({ length: 2_098 }, (_, n) => 2 ** (n - 1_074));
+  const doubles = [...powers, ...powers.map((power) => -power * 3), ...bits].filter((double) =>
+    Number.isFinite(double),
+  );
+  const sql = `SELECT float8send(x)::text, x FROM unnest('{${doubles.join()}}'::float8[]) AS x`;
+  const { rows } = await read(open(t), sql, { maxRows: doubles.length });
+  const hex = (double: number): string => {
+    const buffer = Buffer.alloc(8);
+    buffer.writeDoubleBE(double);
+    return `\\x${buffer.toString('hex')}`;
+  };
+  assert.deepEqual(rows, doubles.map((double) => [hex(double), double])); // prettier-ignore
 });
 
 test('an error after many rows fails the call', async (t) => {

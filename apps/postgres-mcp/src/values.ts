@@ -8,43 +8,34 @@ import type { Cell } from '@database-mcp/mcp-kit';
 /** Makes a cell of Postgres's text. */
 export type CellConverter = (text: string) => Cell;
 
-/** Fewer significant digits than this are always exact in a double. */
-const SAFE_DIGITS = 15;
-
-/** The number as digits and a power of ten, the same text for all ways to write it; undefined when it is none. */
-function toCanonicalDecimal(text: string): string | undefined {
-  const match = /^([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?$/.exec(text);
-  if (!match) return undefined;
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match;
-  const digits = (whole + fraction).replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
-  if (significant === '') return whole + fraction === '' ? undefined : `${sign === '-' ? '-' : ''}0`;
-  const power = Number(exponent) - fraction.length + (digits.length - significant.length);
-  return `${sign === '-' ? '-' : ''}${significant}e${power}`;
-}
-
-/** The number when a double holds exactly this decimal value, otherwise the text. */
-export function toExactNumber(text: string): number | string {
+/** int2, int4, int8, oid and numeric: a decimal with a scale stays text, because a JSON number would lose the scale. */
+const toInteger: CellConverter = (text) => {
   const value = Number(text);
-  if (text.length <= SAFE_DIGITS && /^-?[1-9]\d*$/.test(text)) return value;
+  return /^-?\d+$/.test(text) && Number.isSafeInteger(value) ? value : text;
+};
+
+/** float8: the text is the shortest that reads as the same double, so the number is the value itself. */
+const toDouble: CellConverter = (text) => {
+  const value = Number(text);
   // JSON has neither NaN nor Infinity, and JSON.stringify drops the sign of -0.
-  if (!Number.isFinite(value) || Object.is(value, -0)) return text;
-  const canonical = toCanonicalDecimal(text);
-  return canonical !== undefined && canonical === toCanonicalDecimal(String(value)) ? value : text;
-}
+  return Number.isFinite(value) && !Object.is(value, -0) ? value : text;
+};
+
+/** float4: the text is the shortest for a single; read as a double it is often another number (0.1). */
+const toSingle: CellConverter = (text) => (Math.fround(Number(text)) === Number(text) ? toDouble(text) : text);
 
 const toBoolean: CellConverter = (text) => (text === 't' ? true : text === 'f' ? false : text);
 const toText: CellConverter = (text) => text;
 
 class InexactError extends Error {}
 
-/** The JSON value when nothing of it is lost, otherwise its text: long numbers, repeated keys, -0. */
+/** The JSON value when nothing of it is lost, otherwise its text: long numbers, scales (1.10), repeated keys, -0. */
 export function toExactJson(text: string): Cell {
   try {
     // A repeated key is seen by its count: the text has one name for each key that was written.
     let keys = 0;
     const value = JSON.parse(text, (_key, item: unknown, context?: { source?: string }) => {
-      if (typeof item === 'number' && toExactNumber(context?.source ?? '') !== item) throw new InexactError();
+      if (typeof item === 'number' && context?.source !== JSON.stringify(item)) throw new InexactError();
       if (typeof item === 'object' && item !== null && !Array.isArray(item)) keys += Object.keys(item).length;
       return item;
     }) as Cell;
@@ -94,8 +85,11 @@ const array =
 /** By type OID (pg_type.dat): these are fixed in Postgres. Every other type is text. */
 const CONVERTERS: ReadonlyMap<number, CellConverter> = new Map<number, CellConverter>([
   ...pairs([16], [1000], toBoolean),
-  // int2, int4, int8, oid, float4, float8, numeric
-  ...pairs([21, 23, 20, 26, 700, 701, 1700], [1005, 1007, 1016, 1028, 1021, 1022, 1231], toExactNumber),
+  // int2, int4, int8, oid, numeric
+  ...pairs([21, 23, 20, 26, 1700], [1005, 1007, 1016, 1028, 1231], toInteger),
+  // float4, float8
+  ...pairs([700], [1021], toSingle),
+  ...pairs([701], [1022], toDouble),
   // json, jsonb
   ...pairs([114, 3802], [199, 3807], toExactJson),
   // text, varchar, bpchar, name, uuid, date, time, timetz, timestamp, timestamptz, interval, inet, cidr, bytea

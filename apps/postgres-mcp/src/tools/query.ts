@@ -19,7 +19,7 @@ export function createQueryTool(database: Database, limits: ResultLimits): Tool 
   return defineTool({
     name: 'query',
     description:
-      'Run one read-only PostgreSQL statement (SELECT, WITH, VALUES, TABLE, SHOW, EXPLAIN). Rows come as arrays; numbers that JSON cannot hold exactly come as strings. `truncated` says whether there are more rows than `limit`.',
+      'Run one read-only PostgreSQL statement (SELECT, WITH, VALUES, TABLE, SHOW, EXPLAIN). Rows come as arrays; decimals (numeric) and numbers that JSON cannot hold exactly come as strings. `truncated` says whether there are more rows than `limit`.',
     input: z.strictObject({
       sql: z.string().describe('One statement; values as $1, $2 …'),
       params: z.array(z.unknown()).optional().describe('Values of $1, $2 …'),
