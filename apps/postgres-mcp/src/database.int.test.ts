@@ -246,6 +246,12 @@ test('values arrive exactly, whatever the settings of the role', async (t) => {
   assert.deepEqual(rows, [[...VALUES.map(({ cell }) => cell), 0.30000000000000004]]);
 });
 
+function toHex(double: number): string {
+  const buffer = Buffer.alloc(8);
+  buffer.writeDoubleBE(double);
+  return `\\x${buffer.toString('hex')}`;
+}
+
 test('every double arrives as itself', async (t) => {
   const bits = Array.from({ length: 2_000 }, (_, n) => createHash('sha256').update(String(n)).digest().readDoubleBE());
   const powers = Array.from({ length: 2_098 }, (_, n) => 2 ** (n - 1_074));
@@ -254,12 +260,7 @@ test('every double arrives as itself', async (t) => {
   );
   const sql = `SELECT float8send(x)::text, x FROM unnest('{${doubles.join()}}'::float8[]) AS x`;
   const { rows } = await read(open(t), sql, { maxRows: doubles.length });
-  const hex = (double: number): string => {
-    const buffer = Buffer.alloc(8);
-    buffer.writeDoubleBE(double);
-    return `\\x${buffer.toString('hex')}`;
-  };
-  assert.deepEqual(rows, doubles.map((double) => [hex(double), double])); // prettier-ignore
+  assert.deepEqual(rows, doubles.map((double) => [toHex(double), double])); // prettier-ignore
 });
 
 test('an error after many rows fails the call', async (t) => {
