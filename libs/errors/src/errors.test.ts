@@ -34,7 +34,10 @@ test('the closest name is the one a person meant, or none', () => {
     ['contry', 'country', 'one letter missing'],
     ['COUNTRY', 'country', 'case is no difference'],
     ['boarder', 'border', 'one letter too many'],
+    ['conutry', 'country', 'two letters swapped'],
+    ['bodrer', 'border', 'two letters of a short name swapped'],
     ['zzz', undefined, 'nothing is near'],
+    ['tset', undefined, 'not near either name'],
     ['', undefined, 'an empty name means nothing'],
   ];
   for (const [wrong, expected, why] of table) assert.equal(closestName(wrong, ['country', 'border']), expected, why);
