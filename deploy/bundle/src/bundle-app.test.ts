@@ -22,7 +22,7 @@ test('a bundle runs alone in an empty folder, with CommonJS dependencies and Web
     `import sep from './common.cjs';
      declare const IS_BUNDLED: boolean;
      const { default: wasm } = await import('./module.wasm');
-     console.log(IS_BUNDLED, sep as string, Buffer.from(wasm, 'base64').toString());`,
+     console.log(String(IS_BUNDLED), sep as string, Buffer.from(wasm, 'base64').toString());`,
   );
   const bundle = await bundleApp(app);
   const alone = join(app, 'alone');

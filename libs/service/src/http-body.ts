@@ -44,19 +44,24 @@ export function sendJsonText(response: ServerResponse, status: number, text: str
 }
 
 /**
- * Refuses a body that is still arriving: answers at once and drops the bounded rest. Closing the connection instead
- * would reset it while the client still sends, and many clients then never see the answer.
+ * Refuses a body that is still arriving: the answer is out at once, the bounded rest is read and dropped, and only then
+ * the response ends. Ended earlier, a connection that is not kept alive would be reset while the client still sends,
+ * and many clients then never see the answer.
  */
 export function refuseBody(request: IncomingMessage, response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.write(text);
   const { socket } = request;
   const timer = setTimeout(() => socket.destroy(), DISCARD_LIMIT_MS);
-  const done = (): void => clearTimeout(timer);
   let dropped = 0;
   request.on('data', (chunk: Buffer) => {
     dropped += chunk.length;
     if (dropped > DISCARD_LIMIT_BYTES) socket.destroy();
   });
-  request.on('end', done);
-  socket.once('close', done);
-  sendJson(response, status, body);
+  request.on('end', () => {
+    clearTimeout(timer);
+    response.end();
+  });
+  socket.once('close', () => clearTimeout(timer));
 }

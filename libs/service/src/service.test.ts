@@ -83,6 +83,19 @@ test('a body over the limit is refused with an answer that the client can read',
     }),
   } as RequestInit);
   assert.equal(chunked.status, 413);
+  // Many clients ask for the connection to be closed; it must not be closed before they have sent everything.
+  for (let round = 0; round < 20; round++) {
+    const once20MiB = httpRequest(`${service.url}/mcp`, {
+      method: 'POST',
+      agent: false,
+      headers: { connection: 'close' },
+    });
+    const answered = once(once20MiB, 'response') as Promise<[{ statusCode: number; resume(): void }]>;
+    once20MiB.end('x'.repeat(20 * 1024 * 1024));
+    const [response] = await answered;
+    response.resume();
+    assert.equal(response.statusCode, 413);
+  }
   const fine = await fetch(`${service.url}/mcp`, { method: 'POST', body: 'x'.repeat(1000) });
   assert.deepEqual(await fine.json(), { bytes: 1000 });
 });
