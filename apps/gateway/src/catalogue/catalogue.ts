@@ -24,6 +24,11 @@ export interface Catalogue {
   states(): ServiceState[];
   /** Every upstream was asked once, whatever came of it. */
   isAttempted(): boolean;
+  /**
+   * Replaces the upstreams; those that are the same objects keep their lists. Waits a bounded time for the lists of the
+   * new ones, then switches at once. Rejects if published names collide, and then nothing has changed.
+   */
+  setUpstreams(upstreams: readonly CatalogueMember[], onSwitch: () => void): Promise<void>;
   /** Called whenever the merged list is another one, after the start. */
   onChange(listener: () => void): void;
   close(): void;
@@ -32,10 +37,16 @@ export interface Catalogue {
 /** What is known of a name that is not in the table. `no-list`: its upstream never gave a list. */
 export type UnknownName = { kind: 'unknown' } | { kind: 'no-list'; upstream: string };
 
+/** One upstream, and what the configuration says of it. */
+export interface CatalogueMember {
+  config: UpstreamConfig;
+  upstream: Upstream;
+}
+
 /** Options of {@link createCatalogue}. */
 export interface CatalogueOptions {
   version: string;
-  upstreams: readonly { config: UpstreamConfig; upstream: Upstream }[];
+  upstreams: readonly CatalogueMember[];
   createHubTools: (listStates: () => readonly ServiceState[]) => HubTool[];
   logger: Logger;
 }
@@ -85,6 +96,9 @@ interface Member {
   hasCollision: boolean;
   inProgress?: { isFetch: boolean; done: Promise<void> };
   refreshedForNameAt: number;
+  timer?: NodeJS.Timeout;
+  /** The configuration does not name it any more; what is still asked of it is of no interest. */
+  isGone: boolean;
 }
 
 /** Creates the catalogue; it is empty until it is started. */
@@ -94,27 +108,18 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
 
 class RefreshingCatalogue implements Catalogue {
   readonly #options: CatalogueOptions;
-  readonly #members: Member[];
+  #members: Member[];
   readonly #hubTools: HubTool[];
-  readonly #timers: NodeJS.Timeout[] = [];
   readonly #listeners: (() => void)[] = [];
   #isStarting = true;
+  #isClosed = false;
   #told = new Set<string>();
   list: MergedList;
   instructions: string;
 
   constructor(options: CatalogueOptions) {
     this.#options = options;
-    this.#members = options.upstreams.map(({ config, upstream }) => ({
-      config,
-      upstream,
-      fetchedAt: 0,
-      refreshAt: 0,
-      probeAt: 0,
-      attempted: false,
-      hasCollision: false,
-      refreshedForNameAt: -Infinity,
-    }));
+    this.#members = options.upstreams.map(createMember);
     this.#hubTools = options.createHubTools(() => this.states());
     this.list = mergeLists(this.#hubTools, []);
     this.instructions = mergeInstructions(this.#members.map(({ config }) => config));
@@ -122,11 +127,35 @@ class RefreshingCatalogue implements Catalogue {
 
   async start(): Promise<void> {
     await atMost(FIRST_LISTS_MS, Promise.all(this.#members.map((member) => this.#refresh(member))));
-    const collisions = this.list.collisions.filter(({ first: owner, second }) => owner !== second);
-    if (collisions.length > 0) throw new CollisionError(collisions);
+    refuseCollisions(this.list);
     this.#isStarting = false;
     this.#report();
-    for (const member of this.#members) this.#timers.push(setInterval(() => this.#lookAfter(member), TICK_MS));
+    for (const member of this.#members) this.#watch(member);
+  }
+
+  async setUpstreams(upstreams: readonly CatalogueMember[], onSwitch: () => void): Promise<void> {
+    const before = this.#members;
+    const next = upstreams.map(
+      (each) => before.find((member) => member.upstream === each.upstream) ?? createSuccessor(each, before),
+    );
+    const added = next.filter((member) => !before.includes(member));
+    await atMost(FIRST_LISTS_MS, Promise.all(added.map((member) => this.#refresh(member))));
+    try {
+      if (this.#isClosed) throw new Error('the gateway is ending');
+      refuseCollisions(mergeMembers(this.#hubTools, next));
+    } catch (error) {
+      for (const member of added) member.isGone = true;
+      throw error;
+    }
+    this.#members = next;
+    for (const member of before) if (!next.includes(member)) unwatch(member);
+    for (const member of added) {
+      // One that hangs is no reason to take the whole gateway out of service.
+      member.attempted = true;
+      this.#watch(member);
+    }
+    onSwitch();
+    this.#merge();
   }
 
   onChange(listener: () => void): void {
@@ -134,7 +163,8 @@ class RefreshingCatalogue implements Catalogue {
   }
 
   close(): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#isClosed = true;
+    for (const member of this.#members) unwatch(member);
   }
 
   freshness(): { ttlMs: number; cacheScope: 'public' | 'private' } {
@@ -178,6 +208,10 @@ class RefreshingCatalogue implements Catalogue {
   #memberFor(toolName: string): Member | undefined {
     const candidates = this.#members.filter(({ config }) => toolName.startsWith(config.prefix));
     return candidates.toSorted((a, b) => b.config.prefix.length - a.config.prefix.length)[0];
+  }
+
+  #watch(member: Member): void {
+    if (!member.isGone) member.timer = setInterval(() => this.#lookAfter(member), TICK_MS);
   }
 
   #lookAfter(member: Member): void {
@@ -226,14 +260,7 @@ class RefreshingCatalogue implements Catalogue {
   }
 
   #merge(): void {
-    const merged = mergeLists(
-      this.#hubTools,
-      this.#members.map(({ config, lists }) => ({
-        name: config.name,
-        prefix: config.prefix,
-        tools: lists?.tools ?? [],
-      })),
-    );
+    const merged = mergeMembers(this.#hubTools, this.#members);
     const changed = merged.version !== this.list.version;
     this.list = merged;
     this.instructions = mergeInstructions(
@@ -264,6 +291,7 @@ class RefreshingCatalogue implements Catalogue {
   }
 
   #noteState(member: Member, problem: string | undefined): void {
+    if (member.isGone) return;
     const was = member.problem;
     member.problem = problem;
     const fields = { [LOG_FIELD.UPSTREAM]: member.config.name };
@@ -274,6 +302,45 @@ class RefreshingCatalogue implements Catalogue {
       this.#options.logger.warn({ ...fields, problem }, 'the upstream does not serve; it is tried every second');
     }
   }
+}
+
+function createMember({ config, upstream }: CatalogueMember): Member {
+  return {
+    config,
+    upstream,
+    fetchedAt: 0,
+    refreshAt: 0,
+    probeAt: 0,
+    attempted: false,
+    hasCollision: false,
+    refreshedForNameAt: -Infinity,
+    isGone: false,
+  };
+}
+
+/** A server whose entry changed is still the same server at the same URL: what it listed last is not forgotten. */
+function createSuccessor(added: CatalogueMember, before: readonly Member[]): Member {
+  const { name, url } = added.config;
+  const former = before.find(({ config }) => config.name === name && config.url === url);
+  return { ...createMember(added), lists: former?.lists, fetchedAt: former?.fetchedAt ?? 0 };
+}
+
+function unwatch(member: Member): void {
+  member.isGone = true;
+  clearInterval(member.timer);
+}
+
+function mergeMembers(hubTools: readonly HubTool[], members: readonly Member[]): MergedList {
+  return mergeLists(
+    hubTools,
+    members.map(({ config, lists }) => ({ name: config.name, prefix: config.prefix, tools: lists?.tools ?? [] })),
+  );
+}
+
+/** Only between two owners: what one upstream doubles is its own business, and logged. */
+function refuseCollisions(list: MergedList): void {
+  const collisions = list.collisions.filter(({ first: owner, second }) => owner !== second);
+  if (collisions.length > 0) throw new CollisionError(collisions);
 }
 
 function isUp(member: Member): boolean {
