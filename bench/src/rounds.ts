@@ -11,7 +11,7 @@ export interface Plan {
 }
 
 /** The workloads of a round. */
-export type ScenarioName = 'modern' | 'legacy' | 'single' | 'list' | 'large';
+export type ScenarioName = 'modern' | 'legacy' | 'single' | 'single-legacy' | 'list' | 'large';
 
 /** One stretch of load on one target. */
 export interface Sample extends JobResult {
@@ -60,6 +60,7 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'modern', clients: CLIENTS, targets: ALL, workload: call('modern') },
   { name: 'legacy', clients: CLIENTS, targets: ALL, workload: call('legacy') },
   { name: 'single', clients: 1, targets: ALL, workload: call('modern') },
+  { name: 'single-legacy', clients: 1, targets: ALL, workload: call('legacy') },
   {
     name: 'list',
     clients: CLIENTS,

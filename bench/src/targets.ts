@@ -1,0 +1,51 @@
+/** What the gateway must reach, measured in the same run beside the bare pass-through. Pure. */
+
+/** One figure and its limit. */
+export interface Target {
+  label: string;
+  /** NaN where the system does not tell it. */
+  value: number;
+  limit: number;
+  /** Whether the value must reach the limit or keep below it. */
+  direction: 'at least' | 'at most';
+  digits: number;
+}
+
+/** Calls per second of 1 KB results at 16 clients, of what the pass-through reaches. */
+export const CALL_RATE_RATIO = 0.8;
+/** CPU time of a call, and what one client waits longer than without a middle, beside the pass-through. */
+export const COST_RATIO = 1.3;
+/** Merged lists per second; the pass-through answers them with static bytes. */
+export const LIST_RATE_RATIO = 0.7;
+/** Results of 100 KB per second. */
+export const LARGE_RATE_RATIO = 0.85;
+/** Probes of the upstreams' health are the part above one. */
+export const UPSTREAM_REQUESTS_PER_CALL = 1.01;
+/** Connections are opened in the warm-up, and one may be replaced now and then. */
+export const NEW_CONNECTIONS_PER_CALL = 0.01;
+/** Node with its http, undici, Fastify and the SDK takes 98 of it. */
+export const IDLE_MIB = 120;
+
+/** A figure that must not fall below the limit. */
+export function atLeast(label: string, value: number, limit: number): Target {
+  return { label, value, limit, direction: 'at least', digits: 2 };
+}
+
+/** A figure that must not exceed the limit. */
+export function atMost(label: string, value: number, limit: number, digits = 2): Target {
+  return { label, value, limit, direction: 'at most', digits };
+}
+
+/** Whether the figure keeps its limit; one that the system does not tell is no failure. */
+export function isMet({ value, limit, direction }: Target): boolean {
+  if (Number.isNaN(value)) return true;
+  return direction === 'at least' ? value >= limit : value <= limit;
+}
+
+/** The target as a line of the report. */
+export function describeTarget(target: Target): string {
+  const { label, value, limit, direction, digits } = target;
+  const shown = Number.isNaN(value) ? 'unknown' : value.toFixed(digits);
+  const verdict = Number.isNaN(value) ? 'not told' : isMet(target) ? 'met' : 'MISSED';
+  return `${verdict.padEnd(8)}  ${label}: ${shown} (${direction} ${limit})`;
+}
