@@ -38,6 +38,10 @@ test('flag wins over environment over file over default', (t) => {
     {
       name: 'pg',
       url: 'http://127.0.0.1:8001/mcp',
+      transport: 'auto',
+      era: 'auto',
+      args: [],
+      env: {},
       prefix: 'pg_',
       headers: { authorization: 'Bearer x' },
       timeoutMs: 60_000,
@@ -45,6 +49,32 @@ test('flag wins over environment over file over default', (t) => {
       maxQueue: 256,
     },
   ]);
+});
+
+test('an upstream is a url or a command, and a key that does not go with it is told', (t) => {
+  const cases = [
+    { entry: '{}', told: 'upstreams[0].url', why: 'neither' },
+    { entry: '{"url":"http://h/mcp","command":"x"}', told: 'upstreams[0].command', why: 'both' },
+    { entry: '{"url":"http://h/mcp","args":["a"]}', told: 'upstreams[0].args', why: 'arguments of nothing' },
+    { entry: '{"url":"http://h/mcp","env":{"A":"hunter2"}}', told: 'upstreams[0].env', why: 'nothing is started' },
+    { entry: '{"command":"x","headers":{"a":"hunter2"}}', told: 'upstreams[0].headers', why: 'no HTTP' },
+    { entry: '{"command":"x","transport":"sse"}', told: 'upstreams[0].transport', why: 'no HTTP' },
+  ];
+  for (const { entry, told, why } of cases) {
+    const path = writeConfig(t, `{"upstreams":[${JSON.stringify({ name: 'a', ...JSON.parse(entry) })}]}`);
+    assert.throws(
+      () => loadGatewayConfig({ argv: ['--config', path], env: {} }),
+      (error: Error) => error.message.includes(told) && !error.message.includes('hunter2'),
+      why,
+    );
+  }
+});
+
+test("a command gets its own variables and what programs need to run, not the gateway's secrets", (t) => {
+  const path = writeConfig(t, '{"upstreams":[{"name":"a","command":"x","env":{"KEY":"hunter2"}}]}');
+  const config = loadGatewayConfig({ argv: ['--config', path], env: { PATH: '/bin', PG_TOKEN: 's3cret' } });
+  assert.deepEqual(config.upstreams[0]?.env, { PATH: '/bin', KEY: 'hunter2' });
+  assert.ok(!JSON.stringify(redactConfig(config)).includes('hunter2'));
 });
 
 test('JSON is a configuration file too', (t) => {

@@ -17,7 +17,27 @@ const upstreamSchema = z
     url: z
       .string()
       .refine(isHttpUrl, 'must be an http:// or https:// URL, for example http://127.0.0.1:8001/mcp')
-      .describe('MCP endpoint of the server (Streamable HTTP)'),
+      .optional()
+      .describe('MCP endpoint of the server (Streamable HTTP, or the deprecated HTTP+SSE)'),
+    transport: z
+      .enum(['auto', 'streamable-http', 'sse'])
+      .default('auto')
+      .describe('How the server at the url is spoken to; "auto" finds out'),
+    era: z
+      .enum(['auto', '2026-07-28', 'legacy'])
+      .default('auto')
+      .describe('The revisions that the server speaks; "legacy" begins with initialize, "auto" finds out'),
+    command: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Program of a server on standard input and output, instead of a url; run without a shell'),
+    args: z.array(z.string()).default([]).describe('Arguments of the command'),
+    env: z
+      .record(z.string().regex(/^[^=\0]+$/, 'must be the name of an environment variable'), z.string())
+      .default({})
+      .describe('Environment variables of the command, besides PATH, HOME and the like; values are secret'),
+    cwd: z.string().min(1).optional().describe('Folder in which the command runs'),
     prefix: z
       .string()
       .regex(/^[A-Za-z0-9_-]{0,32}$/, 'must be at most 32 of A-Z, a-z, 0-9, _ and -')
@@ -34,7 +54,42 @@ const upstreamSchema = z
     maxConcurrency: z.int().min(1).max(10_000).default(64).describe('Calls in progress at the server at one time'),
     maxQueue: z.int().min(0).max(100_000).default(256).describe('Calls that may wait for their turn; more are refused'),
   })
-  .transform((upstream) => ({ ...upstream, prefix: upstream.prefix ?? `${upstream.name}_` }));
+  .superRefine((upstream, context) => {
+    for (const [key, message] of findMisfits(upstream)) context.addIssue({ code: 'custom', path: [key], message });
+  })
+  .transform((upstream) => ({
+    ...upstream,
+    prefix: upstream.prefix ?? `${upstream.name}_`,
+    // A command has no address; its name stands for one wherever addresses are told or compared.
+    url: upstream.url ?? `stdio:${upstream.name}`,
+  }));
+
+interface UpstreamForm {
+  url?: string;
+  command?: string;
+  cwd?: string;
+  args: readonly string[];
+  env: object;
+  headers: object;
+  transport: string;
+}
+
+/** Keys that contradict each other, with what to do about it. */
+function* findMisfits(upstream: UpstreamForm): Generator<[string, string]> {
+  const { url, command } = upstream;
+  if (url === undefined && command === undefined) {
+    yield ['url', 'is missing: give the url of the server, or the command that starts it'];
+  }
+  if (command === undefined) {
+    if (upstream.args.length > 0) yield ['args', 'needs a command; remove it, or give a command instead of the url'];
+    if (Object.keys(upstream.env).length > 0) yield ['env', 'needs a command; a server at a url takes headers'];
+    if (upstream.cwd !== undefined) yield ['cwd', 'needs a command; remove it'];
+    return;
+  }
+  if (url !== undefined) yield ['command', 'and url exclude each other: remove one of them'];
+  if (Object.keys(upstream.headers).length > 0) yield ['headers', 'need a url; a command takes env'];
+  if (upstream.transport !== 'auto') yield ['transport', 'needs a url; a command speaks over its standard input'];
+}
 
 /** Schema of `gateway.yaml`; published as `gateway.schema.json`. */
 export const gatewayFileSchema = z
@@ -104,7 +159,21 @@ export function loadGatewayConfig(sources: ConfigSources): GatewayConfig {
   if (file?.kind !== 'value') throw file?.error ?? new ConfigError('The configuration', ['no file is named']);
   const { host, port: listenPort, logLevel } = settings.value;
   const { $schema: _schema, ...values } = file.value;
-  return { ...values, host: host ?? values.host, port: listenPort ?? values.port, logLevel };
+  const upstreams = values.upstreams.map((upstream) => withInheritedEnv(upstream, sources.env));
+  return { ...values, upstreams, host: host ?? values.host, port: listenPort ?? values.port, logLevel };
+}
+
+/** What programs need to run at all; the gateway's other variables (its secrets among them) are not for commands. */
+const INHERITED_ENV = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'TERM', 'LANG', 'TMPDIR', 'TZ'];
+
+function withInheritedEnv(upstream: UpstreamConfig, env: ConfigSources['env']): UpstreamConfig {
+  if (upstream.command === undefined) return upstream;
+  const inherited: Record<string, string> = {};
+  for (const name of INHERITED_ENV) {
+    const value = env[name];
+    if (value !== undefined) inherited[name] = value;
+  }
+  return { ...upstream, env: { ...inherited, ...upstream.env } };
 }
 
 /** The effective configuration, fit for the log. */
@@ -113,6 +182,7 @@ export function redactConfig(config: GatewayConfig): object {
     ...upstream,
     url: withoutCredentials(upstream.url),
     headers: Object.fromEntries(Object.keys(upstream.headers).map((name) => [name, '***'])),
+    env: Object.fromEntries(Object.keys(upstream.env).map((name) => [name, '***'])),
   }));
   return { ...config, upstreams };
 }
@@ -120,6 +190,7 @@ export function redactConfig(config: GatewayConfig): object {
 /** The URL without user, password, query and fragment: fit for clients. */
 export function withoutCredentials(text: string): string {
   const url = new URL(text);
+  if (url.protocol === 'stdio:') return text;
   return `${url.origin}${url.pathname}`;
 }
 
