@@ -183,6 +183,7 @@ const ROWS: Row[] = [
     body: { jsonrpc: '2.0', id: 1, method: 'server/discover', params: { _meta: META } },
     expected: 'request modern server/discover',
   },
+  ...listRows(),
   {
     why: 'resources/read must name its URI',
     headers: { version: '2026-07-28', method: 'resources/read', name: 'a' },
@@ -208,6 +209,53 @@ const ROWS: Row[] = [
   { why: 'a text', headers: {}, body: 'hello', expected: '400 -32600' },
   { why: 'null', headers: {}, body: null, expected: '400 -32600' },
 ];
+
+function listRows(): Row[] {
+  const headers = { version: '2026-07-28', method: 'tools/list' };
+  const list = (params?: unknown, more: object = {}): object => ({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/list',
+    ...(params === undefined ? {} : { params }),
+    ...more,
+  });
+  const withVersion = (version: unknown): object => ({ _meta: { ...META, [`${N}protocolVersion`]: version } });
+  return [
+    { why: 'a modern list', headers, body: list({ _meta: META }), expected: 'request modern tools/list' },
+    { why: 'a page', headers, body: list({ cursor: 'c', _meta: META }), expected: 'request modern tools/list' },
+    {
+      why: 'a list with another name',
+      headers: { ...headers, name: 'x' },
+      body: list({ _meta: META }),
+      expected: 'request modern tools/list',
+    },
+    { why: 'a list with another method header', headers: HEADERS, body: list({ _meta: META }), expected: '400 -32020' },
+    { why: 'a list of an era to come', headers, body: list(withVersion('2099-01-01')), expected: '400 -32020' },
+    {
+      why: 'a list without a version header',
+      headers: { method: 'tools/list' },
+      body: list({ _meta: META }),
+      expected: '400 -32020',
+    },
+    { why: 'a legacy list', headers: {}, body: list(), expected: 'request legacy tools/list' },
+    {
+      why: 'a legacy list by version',
+      headers: { version: '2025-06-18' },
+      body: list({}),
+      expected: 'request legacy tools/list',
+    },
+    { why: 'a legacy page', headers: {}, body: list({ cursor: 'c' }), expected: 'request legacy tools/list' },
+    { why: 'a cursor that is no text', headers: {}, body: list({ cursor: 7 }), expected: 'request legacy tools/list' },
+    { why: 'a list with params of null', headers: {}, body: list(null), expected: '400 -32600' },
+    { why: 'a list with a further member', headers: {}, body: list({}, { extra: 1 }), expected: '400 -32600' },
+    {
+      why: 'a list with an odd progress token',
+      headers: {},
+      body: list({ _meta: { progressToken: {} } }),
+      expected: '400 -32600',
+    },
+  ];
+}
 
 function summarize(verdict: Verdict): string {
   switch (verdict.kind) {
@@ -237,13 +285,13 @@ test('the cheap check never differs from the full one', async (t) => {
   let recognised = 0;
   for (const { why, headers, body } of ROWS) {
     await t.test(why, () => {
-      const cheap = classifier.classifyPlainCall(headers, body);
+      const cheap = classifier.classifyPlain(headers, body);
       if (cheap === undefined) return;
       recognised++;
       assert.deepEqual(cheap, classifier.classifyFully(headers, body));
     });
   }
-  assert.ok(recognised >= 5, `only ${recognised} rows were recognised by the cheap check`);
+  assert.ok(recognised >= 11, `only ${recognised} rows were recognised by the cheap check`);
 });
 
 test('an unsupported era is told what is supported and what was asked for', () => {

@@ -1,7 +1,7 @@
 /**
  * Decides what one POST to the endpoint is: its era, its kind, or why it is refused. Pure; touches no socket.
- * The SDK's `classifyInboundRequest` is the authority; a plainly right `tools/call` is recognised by a cheaper check
- * first (the classifier costs about 26 µs, a whole bare hop 60 µs), and a table test holds the two to the same verdict.
+ * The SDK's `classifyInboundRequest` is the authority; a plainly right `tools/call` or `tools/list` is recognised by a
+ * cheaper check first (the classifier costs about 26 µs, a whole bare hop 60 µs), and a table test holds the two to the same verdict.
  */
 import {
   CLIENT_CAPABILITIES_META_KEY,
@@ -54,7 +54,7 @@ export interface Rejection {
 export interface Classifier {
   classify(headers: StandardHeaders, body: unknown): Verdict;
   /** The cheap check alone: a verdict, or undefined for "let the full check decide". */
-  classifyPlainCall(headers: StandardHeaders, body: unknown): Verdict | undefined;
+  classifyPlain(headers: StandardHeaders, body: unknown): Verdict | undefined;
   /** The full check alone. */
   classifyFully(headers: StandardHeaders, body: unknown): Verdict;
 }
@@ -67,44 +67,75 @@ const MAX_ENVELOPE_CHARS = 2_048;
 /** Creates the classifier of one process. */
 export function createClassifier(): Classifier {
   const knownEnvelopes = new Set<string>();
-  const classifyPlainCall = (headers: StandardHeaders, body: unknown): Verdict | undefined => {
-    if (!isPlainCall(body)) return undefined;
-    const { name, _meta: meta } = body.params;
-    if (meta === undefined || !Object.hasOwn(meta, PROTOCOL_VERSION_META_KEY)) {
-      const isLegacy = headers.version === undefined || isLegacyVersion(headers.version);
-      return isLegacy && isHarmlessMeta(meta) ? { kind: 'call', era: 'legacy', name } : undefined;
+  const classifyPlain = (headers: StandardHeaders, body: unknown): Verdict | undefined => {
+    const isCall = isPlainCall(body);
+    if (!isCall && !isPlainList(body)) return undefined;
+    const { method, params = {} } = body;
+    const meta = params['_meta'];
+    const era = meta === undefined || !Object.hasOwn(meta, PROTOCOL_VERSION_META_KEY) ? 'legacy' : 'modern';
+    if (era === 'legacy') {
+      if (headers.version !== undefined && !isLegacyVersion(headers.version)) return undefined;
+      if (!isHarmlessMeta(meta)) return undefined;
+    } else {
+      if (meta === undefined || headers.version !== MODERN_VERSION || headers.method !== method) return undefined;
+      const key = headers.name === params['name'] ? envelopeKey(meta) : undefined;
+      if (key === undefined || !knownEnvelopes.has(key)) return undefined;
     }
-    if (headers.version !== MODERN_VERSION || headers.method !== 'tools/call' || headers.name !== name)
-      return undefined;
-    const key = envelopeKey(meta);
-    return key !== undefined && knownEnvelopes.has(key) ? { kind: 'call', era: 'modern', name } : undefined;
+    return isCall ? { kind: 'call', era, name: body.params.name } : { kind: 'request', era, method, params };
   };
   const classifyFully = (headers: StandardHeaders, body: unknown): Verdict => {
     const verdict = toVerdict(headers, body);
-    if (verdict.kind === 'call' && verdict.era === 'modern' && isPlainCall(body)) {
-      const key = body.params._meta && envelopeKey(body.params._meta);
+    const isRight = verdict.kind === 'call' || verdict.kind === 'request';
+    if (isRight && verdict.era === 'modern' && (isPlainCall(body) || isPlainList(body))) {
+      const key = body.params?._meta && envelopeKey(body.params._meta);
       if (knownEnvelopes.size >= MAX_KNOWN_ENVELOPES) knownEnvelopes.clear();
       if (key !== undefined && key.length <= MAX_ENVELOPE_CHARS) knownEnvelopes.add(key);
     }
     return verdict;
   };
   return {
-    classifyPlainCall,
+    classifyPlain,
     classifyFully,
-    classify: (headers, body) => classifyPlainCall(headers, body) ?? classifyFully(headers, body),
+    classify: (headers, body) => classifyPlain(headers, body) ?? classifyFully(headers, body),
   };
 }
 
 interface PlainCall {
-  params: { name: string; _meta?: JsonObject };
+  method: 'tools/call';
+  params: JsonObject & { name: string; _meta?: JsonObject };
+}
+
+interface PlainList {
+  method: 'tools/list';
+  params?: JsonObject & { _meta?: JsonObject };
 }
 
 function isPlainCall(body: unknown): body is PlainCall {
-  if (!isObject(body) || body['jsonrpc'] !== '2.0' || body['method'] !== 'tools/call') return false;
-  const { id, params } = body;
-  if (typeof id !== 'string' && !Number.isSafeInteger(id)) return false;
-  if (Object.keys(body).length !== 4 || !isObject(params) || typeof params['name'] !== 'string') return false;
-  return params['_meta'] === undefined || isObject(params['_meta']);
+  if (!isPlainRequest(body, 'tools/call') || Object.keys(body).length !== 4) return false;
+  const { params } = body;
+  return isObject(params) && typeof params['name'] === 'string' && hasPlainMeta(params);
+}
+
+/** Agents ask for the list at every turn; a page of it is nothing else than its cursor. */
+function isPlainList(body: unknown): body is PlainList {
+  if (!isPlainRequest(body, 'tools/list')) return false;
+  const members = Object.keys(body).length;
+  const { params } = body;
+  if (params === undefined) return members === 3;
+  if (members !== 4 || !isObject(params) || !hasPlainMeta(params)) return false;
+  for (const key in params) {
+    if (key !== '_meta' && (key !== 'cursor' || typeof params[key] !== 'string')) return false;
+  }
+  return true;
+}
+
+function isPlainRequest(body: unknown, method: string): body is JsonObject {
+  if (!isObject(body) || body['jsonrpc'] !== '2.0' || body['method'] !== method) return false;
+  return typeof body['id'] === 'string' || Number.isSafeInteger(body['id']);
+}
+
+function hasPlainMeta({ _meta: meta }: JsonObject): boolean {
+  return meta === undefined || isObject(meta);
 }
 
 /** Keys of `_meta` whose values are checked here; anything else goes to the full check. */
