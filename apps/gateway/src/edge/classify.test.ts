@@ -210,15 +210,12 @@ const ROWS: Row[] = [
   { why: 'null', headers: {}, body: null, expected: '400 -32600' },
 ];
 
+function list(params?: unknown, more: object = {}): object {
+  return { jsonrpc: '2.0', id: 1, method: 'tools/list', ...(params === undefined ? {} : { params }), ...more };
+}
+
 function listRows(): Row[] {
   const headers = { version: '2026-07-28', method: 'tools/list' };
-  const list = (params?: unknown, more: object = {}): object => ({
-    jsonrpc: '2.0',
-    id: 1,
-    method: 'tools/list',
-    ...(params === undefined ? {} : { params }),
-    ...more,
-  });
   const withVersion = (version: unknown): object => ({ _meta: { ...META, [`${N}protocolVersion`]: version } });
   return [
     { why: 'a modern list', headers, body: list({ _meta: META }), expected: 'request modern tools/list' },
