@@ -1,3 +1,8 @@
+export {
+  startConformanceServer,
+  type ConformanceServer,
+  type ConformanceServerOptions,
+} from './conformance/conformance-server.ts';
 export { connectClient, type ClientEra, type ConnectOptions } from './connect-client.ts';
 export type { CallExample } from './contract/rule.ts';
 export {
