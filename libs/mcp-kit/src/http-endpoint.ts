@@ -5,14 +5,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR, toJsonRpcError } from '@database-mcp/errors';
-import { sendJson, sendJsonText, type RawHandler } from '@database-mcp/service';
+import {
+  createCancellableCalls,
+  sendJson,
+  sendJsonText,
+  type CancellableCalls,
+  type RawHandler,
+} from '@database-mcp/service';
 import type { Logger } from '@database-mcp/telemetry';
+import { readSession, watchCancellation } from './cancellation.ts';
 import { readMessage } from './read-message.ts';
 
 /** Creates the handler of `/mcp`. */
 export function createHttpEndpoint(handler: McpHttpHandler, logger: Logger): RawHandler {
+  const calls = createCancellableCalls();
   return (request, response) => {
-    serve(handler, request, response).catch((error: unknown) => {
+    serve(handler, calls, request, response).catch((error: unknown) => {
       logger.error({ err: error }, 'the MCP endpoint failed');
       if (response.headersSent) response.destroy();
       else
@@ -25,7 +33,12 @@ export function createHttpEndpoint(handler: McpHttpHandler, logger: Logger): Raw
   };
 }
 
-async function serve(handler: McpHttpHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  handler: McpHttpHandler,
+  calls: CancellableCalls,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const gone = new AbortController();
   response.on('close', () => {
     if (!response.writableFinished) gone.abort();
@@ -33,9 +46,12 @@ async function serve(handler: McpHttpHandler, request: IncomingMessage, response
   const method = request.method ?? 'GET';
   let parsedBody: unknown;
   if (method === 'POST') {
+    const session = readSession(request, response);
+    if (session.kind === 'refused') return;
     const read = await readMessage(request, response);
     if (!read) return;
     parsedBody = read.message;
+    watchCancellation(calls, session.kind === 'session' ? session.id : undefined, parsedBody, response, gone);
   }
   const webRequest = new Request('http://localhost/mcp', { method, headers: toHeaders(request), signal: gone.signal });
   const answer = await handler.fetch(webRequest, parsedBody === undefined ? {} : { parsedBody });
@@ -52,12 +68,14 @@ function toHeaders(request: IncomingMessage): Headers {
 }
 
 async function send(answer: Response, response: ServerResponse, gone: AbortSignal): Promise<void> {
+  if (gone.aborted) return;
   if (!answer.body) {
     response.writeHead(answer.status, Object.fromEntries(answer.headers)).end();
     return;
   }
   if (answer.headers.get('content-type')?.startsWith('application/json')) {
-    sendJsonText(response, answer.status, Buffer.from(await answer.arrayBuffer()));
+    const json = Buffer.from(await answer.arrayBuffer());
+    if (!gone.aborted) sendJsonText(response, answer.status, json);
     return;
   }
   response.writeHead(answer.status, Object.fromEntries(answer.headers));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { ToolError } from '@database-mcp/errors';
 import { createLogger } from '@database-mcp/telemetry';
@@ -10,7 +11,7 @@ import { createRowCollector, defineTool, READ_ONLY_ANNOTATIONS, serveMcp, type T
 
 const LIMITS = { maxRows: 3, maxBytes: 1_000, maxCellBytes: 100 };
 
-function createTools(onAbort: () => void = () => {}): Tool[] {
+function createTools(onAbort: () => void = () => {}, onWait: () => void = () => {}): Tool[] {
   const annotations = READ_ONLY_ANNOTATIONS;
   return [
     defineTool({
@@ -30,6 +31,7 @@ function createTools(onAbort: () => void = () => {}): Tool[] {
       input: z.strictObject({}),
       annotations,
       async run(_args, { signal }) {
+        onWait();
         await once(signal, 'abort');
         onAbort();
         throw signal.reason;
@@ -48,7 +50,10 @@ function createTools(onAbort: () => void = () => {}): Tool[] {
   ];
 }
 
-async function start(t: TestContext, extra: { onAbort?: () => void; timeoutMs?: number; transport?: 'stdio' } = {}) {
+async function start(
+  t: TestContext,
+  extra: { onAbort?: () => void; onWait?: () => void; timeoutMs?: number; transport?: 'stdio' } = {},
+) {
   const input = new PassThrough();
   const output = new PassThrough();
   const serving = await serveMcp({
@@ -56,7 +61,7 @@ async function start(t: TestContext, extra: { onAbort?: () => void; timeoutMs?: 
     version: '1.0.0',
     instructions: 'For tests.',
     instance: 'test',
-    tools: createTools(extra.onAbort),
+    tools: createTools(extra.onAbort, extra.onWait),
     timeoutMs: extra.timeoutMs ?? 5_000,
     logger: await createLogger({ service: 'test', level: 'silent', pretty: false }),
     transport: extra.transport ?? 'streamable-http',
@@ -118,6 +123,62 @@ for (const era of ['auto', 'legacy'] as const) {
     await aborted.promise;
     await failed;
   });
+}
+
+test("a legacy client's notifications/cancelled ends exactly the call that it names", async (t) => {
+  const aborted: string[] = [];
+  let waiting = 0;
+  const { url } = await start(t, { onAbort: () => aborted.push('one'), onWait: () => waiting++ });
+  const clients = [await connect(t, url, 'legacy'), await connect(t, url, 'legacy')];
+  const cancels = [new AbortController(), new AbortController()];
+  // Both clients count their request ids from 0, so these two calls have the same id.
+  const calls = clients.map((client, index) =>
+    client.callTool({ name: 'test_wait', arguments: {} }, { signal: cancels[index]?.signal }),
+  );
+  calls.forEach((call) => call.catch(() => {}));
+  const [first, second] = calls;
+  await until(() => waiting === 2);
+  cancels[0]?.abort();
+  await assert.rejects(first ?? Promise.resolve());
+  await until(() => aborted.length === 1);
+  await clients[1]?.listTools();
+  assert.equal(aborted.length, 1, 'the other client keeps its call');
+  cancels[1]?.abort();
+  await assert.rejects(second ?? Promise.resolve());
+  await until(() => aborted.length === 2);
+  assert.equal((await clients[0]?.listTools())?.tools.length, 3, 'the client can go on');
+});
+
+test('a cancelled request ends without an answer; without a session id the cancellation is nobody’s', async (t) => {
+  const aborted = Promise.withResolvers<void>();
+  let waiting = 0;
+  const { url } = await start(t, { onAbort: aborted.resolve, onWait: () => waiting++ });
+  const send = (body: string, session?: string) =>
+    fetch(url, {
+      method: 'POST',
+      headers: { ...headersOf('legacy'), ...(session === undefined ? {} : { 'mcp-session-id': session }) },
+      body,
+    });
+  const cancel = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}';
+  let isEnded = false;
+  const call = send(bodyOf('legacy', 'test_wait', {}), 'abc').then((response) => response.text());
+  void call.then(() => (isEnded = true));
+  await until(() => waiting === 1);
+  assert.equal((await send(cancel)).status, 202);
+  assert.equal((await send(cancel, 'abd')).status, 202);
+  assert.equal(isEnded, false);
+  assert.equal((await send(cancel, 'abc')).status, 202);
+  assert.equal(await call, '');
+  await aborted.promise;
+  assert.equal((await send(cancel, 'with space')).status, 400);
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('the condition did not come true');
+    await delay(10);
+  }
 }
 
 const META = {
