@@ -20,6 +20,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { FixtureState } from './fixture-tool.ts';
 import { createLegacySessions } from './legacy-sessions.ts';
+import { validateParamHeader } from './param-header.ts';
 import { createProtocolServer } from './protocol-server.ts';
 import { schemeOf } from './resources.ts';
 
@@ -42,7 +43,7 @@ export interface ConformanceServer {
 }
 
 const KEY_BYTES = 32;
-const RPC_ERROR = { PARSE: -32_700, NO_SESSION: -32_000, INVALID: -32_600 } as const;
+const RPC_ERROR = { PARSE: -32_700, NO_SESSION: -32_000, HEADER_MISMATCH: -32_020, INVALID: -32_600 } as const;
 
 /** Starts one in this process. Its own process: `node libs/testing/src/conformance/main.ts --port N`. */
 export async function startConformanceServer(options: ConformanceServerOptions = {}): Promise<ConformanceServer> {
@@ -78,7 +79,11 @@ export async function startConformanceServer(options: ConformanceServerOptions =
     }
     const body: unknown = await json(request).catch(() => undefined);
     if (body === undefined) return sendError(response, 400, RPC_ERROR.PARSE, 'The body is no JSON.');
-    if (!isPinned && !isLegacy(request, body)) return serveStateless(request, response, body);
+    if (!isPinned && !isLegacy(request, body)) {
+      const mismatch = validateParamHeader(prefix, body, request.headers);
+      if (mismatch === undefined) return serveStateless(request, response, body);
+      return sendError(response, 400, RPC_ERROR.HEADER_MISMATCH, mismatch, body);
+    }
     if (isInitializeRequest(body)) return sessions.open(request, response, body);
     if (sessionId !== undefined) {
       if (await sessions.serve(sessionId, request, response, body)) return;
@@ -125,8 +130,9 @@ function checkSource(request: IncomingMessage): string | undefined {
   return origin.ok ? undefined : origin.message;
 }
 
-function sendError(response: ServerResponse, status: number, code: number, message: string): void {
-  const text = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } });
+function sendError(response: ServerResponse, status: number, code: number, message: string, body?: unknown): void {
+  const { id = null } = { ...(body as { id?: unknown } | undefined) };
+  const text = JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } });
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
   response.end(text);
 }

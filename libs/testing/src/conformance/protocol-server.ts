@@ -13,6 +13,7 @@ import { CHANGING_TOOL, CONTENT_TOOLS } from './content-tools.ts';
 import { ELICITATION_TOOLS } from './elicitation-tools.ts';
 import type { ConformanceTool, FixtureState } from './fixture-tool.ts';
 import { INPUT_REQUIRED_TOOLS } from './input-required-tools.ts';
+import { MIRRORED_TOOL } from './param-header.ts';
 import { ARGUMENT_VALUES, CHANGING_PROMPT, PROMPTS } from './prompts.ts';
 import { listResources, listTemplates, readResource } from './resources.ts';
 
@@ -25,7 +26,7 @@ export interface ProtocolServerParts {
 }
 
 const LIST_TTL_MS = 60_000;
-const TOOLS = [...CONTENT_TOOLS, ...ELICITATION_TOOLS, ...INPUT_REQUIRED_TOOLS];
+const TOOLS = [...CONTENT_TOOLS, MIRRORED_TOOL, ...ELICITATION_TOOLS, ...INPUT_REQUIRED_TOOLS];
 
 /** Creates one; it serves one request or one session. */
 export function createProtocolServer(parts: ProtocolServerParts): Server {
