@@ -2,7 +2,7 @@
 import { createService, type Service } from '@database-mcp/service';
 import type { Logger } from '@database-mcp/telemetry';
 import { createCatalogue, type Catalogue } from './catalogue/catalogue.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig, UpstreamConfig } from './config.ts';
 import { createAnswers } from './edge/answers.ts';
 import { createClassifier } from './edge/classify.ts';
 import { createMcpEndpoint } from './edge/mcp-endpoint.ts';
@@ -10,6 +10,7 @@ import { createSseEndpoint } from './edge/sse-endpoint.ts';
 import { createSubscriptions } from './edge/subscriptions.ts';
 import { createHubTools } from './hub-tools.ts';
 import { createHttpUpstream } from './upstream/http-upstream.ts';
+import { createUpstreamSet, type UpstreamChange } from './upstream/upstream-set.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 /** Name of the gateway in logs and answers. */
@@ -21,32 +22,35 @@ export const SERVICE_VERSION = '0.1.0';
 export interface Gateway {
   readonly port: number;
   readonly url: string;
+  /** Changes to these upstreams without dropping calls in progress. Rejects, and keeps the old, if names collide. */
+  setUpstreams(configs: readonly UpstreamConfig[]): Promise<UpstreamChange>;
   /** Stops accepting, lets calls in progress finish, then ends. */
   close(): Promise<void>;
 }
 
 /** Starts the gateway. Rejects when the port is taken or when published tool names collide. */
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
-  const members = config.upstreams.map((each) => ({ config: each, upstream: createHttpUpstream(each) }));
+  const upstreams = createUpstreamSet(config.upstreams, createHttpUpstream);
   const catalogue = createCatalogue({
     version: SERVICE_VERSION,
-    upstreams: members,
+    upstreams: upstreams.members(),
     createHubTools: (listStates) => createHubTools(SERVICE_NAME, SERVICE_VERSION, listStates),
     logger,
   });
   const closeUpstreams = async (): Promise<void> => {
     catalogue.close();
-    await Promise.all(members.map(({ upstream }) => upstream.close()));
+    await upstreams.close();
   };
   try {
     await catalogue.start();
-    const upstreams = new Map(members.map(({ upstream }) => [upstream.name, upstream]));
-    const service = await listen(config, logger, catalogue, upstreams);
+    const service = await listen(config, logger, catalogue, upstreams.byName);
     const close = async (): Promise<void> => {
       await service.close();
       await closeUpstreams();
     };
-    return { port: service.port, url: service.url, close };
+    const setUpstreams = (configs: readonly UpstreamConfig[]): Promise<UpstreamChange> =>
+      upstreams.replace(configs, catalogue.setUpstreams.bind(catalogue));
+    return { port: service.port, url: service.url, setUpstreams, close };
   } catch (error) {
     await closeUpstreams();
     throw error;
@@ -62,7 +66,8 @@ async function listen(
   const serverInfo = { name: SERVICE_NAME, title: 'Database MCP Gateway', version: SERVICE_VERSION };
   const subscriptions = createSubscriptions(serverInfo);
   const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams, subscriptions, logger };
-  const endpoint = { core, classifier: createClassifier(), maxBodyBytes: config.maxBodyBytes, logger };
+  const { maxBodyBytes, keepAliveMs } = config;
+  const endpoint = { core, classifier: createClassifier(), maxBodyBytes, keepAliveMs, logger };
   const sse = createSseEndpoint(endpoint);
   const service = await createService({
     name: SERVICE_NAME,

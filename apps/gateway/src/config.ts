@@ -150,7 +150,7 @@ const SETTINGS = {
 export function loadGatewayConfig(sources: ConfigSources): GatewayConfig {
   const settings = collect(() => loadSettings(SETTINGS, sources));
   // The file is read even if a flag is wrong, so that all problems are told at once.
-  const path = settings.kind === 'value' ? settings.value.config : findPath(sources);
+  const path = settings.kind === 'value' ? settings.value.config : findConfigPath(sources);
   const file = path === undefined ? undefined : collect(() => loadConfigFile(path, gatewayFileSchema, sources.env));
   if (settings.kind === 'error') {
     const more = file?.kind === 'error' ? file.error.problems.map((problem) => `${path}: ${problem}`) : [];
@@ -205,7 +205,8 @@ function collect<T>(load: () => T): Collected<T> {
   }
 }
 
-function findPath(sources: ConfigSources): string | undefined {
+/** The path of the configuration file that the sources name, or undefined. */
+export function findConfigPath(sources: ConfigSources): string | undefined {
   const at = sources.argv.indexOf('--config');
   const joined = sources.argv.find((argument) => argument.startsWith('--config='));
   const flag = at === -1 ? joined?.slice('--config='.length) : sources.argv[at + 1];

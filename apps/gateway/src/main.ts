@@ -1,13 +1,18 @@
 /** The gateway process: `node main.ts --config gateway.yaml [--port N] [--host H]`. */
+import { closeSync, openSync } from 'node:fs';
 import { ConfigError } from '@database-mcp/config';
 import { stopOnSignals } from '@database-mcp/service';
 import { createLogger } from '@database-mcp/telemetry';
 import { SERVICE_NAME, startGateway } from './app.ts';
 import { CollisionError } from './catalogue/catalogue.ts';
-import { loadGatewayConfig, redactConfig } from './config.ts';
+import { findConfigPath, loadGatewayConfig, redactConfig, type GatewayConfig } from './config.ts';
+import { createReloader } from './reload.ts';
+import { watchFile } from './watch-file.ts';
 
 try {
-  const config = loadGatewayConfig({ env: process.env, argv: process.argv.slice(2) });
+  const sources = { env: process.env, argv: process.argv.slice(2) };
+  const load = (): GatewayConfig => loadGatewayConfig(sources);
+  const config = load();
   const logger = await createLogger({
     service: SERVICE_NAME,
     level: config.logLevel,
@@ -16,12 +21,36 @@ try {
   logger.info({ config: redactConfig(config) }, 'starting');
   const gateway = await startGateway(config, logger);
   logger.info({ url: `${gateway.url}/mcp` }, 'listening');
-  stopOnSignals(process, gateway.close, (error) => logger.error({ err: error }, 'the end was not orderly'));
+  const reloader = createReloader({ config, load, setUpstreams: gateway.setUpstreams, logger });
+  const watching = watchFile(findConfigPath(sources) ?? '', {
+    onChange: () => void reloader.reload(),
+    onProblem: (reason) => logger.warn({ reason }, 'the configuration file cannot be watched; it is read regularly'),
+  });
+  const stop = async (): Promise<void> => {
+    watching.close();
+    await gateway.close();
+  };
+  stopOnSignals(process, stop, (error) => logger.error({ err: error }, 'the end was not orderly'));
+  const hadTerminal = hasTerminal();
+  process.on('SIGHUP', () => {
+    // The same signal says that the terminal is gone, and then nobody could end the process any more.
+    if (hadTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM');
+    else void reloader.reload(true);
+  });
 } catch (error) {
   // What the person who starts it can mend needs no stack; a cause is there when the operating system said no.
   const isExpected = error instanceof ConfigError || error instanceof CollisionError || hasCause(error);
   console.error(isExpected ? error.message : error);
   process.exit(1);
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function hasCause(error: unknown): error is Error {

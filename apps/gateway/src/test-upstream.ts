@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
 
 /** A request as it arrived. */
 export interface SeenRequest {
@@ -34,6 +35,8 @@ export interface TestUpstream {
   /** How many calls ended because the gateway closed the connection. */
   aborted: number;
   options: TestUpstreamOptions;
+  /** How many connections are open. */
+  connections(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -96,6 +99,7 @@ export async function startTestUpstream(t: TestContext, options: TestUpstreamOpt
     requests,
     aborted: 0,
     options,
+    connections: () => promisify(server.getConnections.bind(server))(),
     stop,
   };
   return upstream;

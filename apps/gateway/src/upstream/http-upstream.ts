@@ -24,6 +24,8 @@ export function createHttpUpstream(config: UpstreamConfig): Upstream {
   let breaker: BreakerState = CLOSED;
   let inProgress = 0;
   const waiting = new Set<HttpCall>();
+  const idle = Promise.withResolvers<void>();
+  let isDraining = false;
 
   const toOptions = (request: UpstreamRequest): Dispatcher.DispatchOptions => ({
     path,
@@ -56,6 +58,7 @@ export function createHttpUpstream(config: UpstreamConfig): Upstream {
         if (waiting.delete(created) || !admitted) return;
         inProgress--;
         startNext();
+        if (isDraining && inProgress === 0) idle.resolve();
       },
     };
     const created = new HttpCall(pools.calls, toOptions(request), receiver, observer, config.timeoutMs);
@@ -79,6 +82,11 @@ export function createHttpUpstream(config: UpstreamConfig): Upstream {
     markReachable: health.connected,
     call,
     probe,
+    drained: () => {
+      isDraining = true;
+      if (inProgress === 0) idle.resolve();
+      return idle.promise;
+    },
     close: async () => {
       await Promise.all([pools.calls.destroy(), pools.probes.destroy()]);
     },
@@ -101,7 +109,8 @@ const connectInTime: typeof connect = (options, callback) => {
   return socket;
 };
 
-function createPool(url: URL, connections: number): Pool {
+/** A pool of kept-alive connections that fails fast when nobody listens. */
+export function createPool(url: URL, connections: number): Pool {
   return new Pool(url.origin, {
     connections,
     pipelining: 1,
@@ -114,7 +123,7 @@ function createPool(url: URL, connections: number): Pool {
 }
 
 /** The gateway's credential for this upstream: configured headers, or user and password of the URL. */
-function toOwnHeaders(url: URL, configured: Readonly<Record<string, string>>): Record<string, string> {
+export function toOwnHeaders(url: URL, configured: Readonly<Record<string, string>>): Record<string, string> {
   const headers: Record<string, string> = {};
   if (url.username !== '') {
     const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;

@@ -40,6 +40,8 @@ export type CallFailure =
   | { kind: 'cut-off' }
   /** It answered something that is no MCP. */
   | { kind: 'not-mcp'; status: number }
+  /** One message of it is larger than the gateway holds in memory. */
+  | { kind: 'too-large'; limit: number }
   /** It found fault with what is the gateway's part of the request. */
   | { kind: 'protocol-fault'; code: number };
 
@@ -53,6 +55,8 @@ export interface Upstream {
   call(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle;
   /** Like `call`, but past the breaker, the limits and the calls that wait; for lists and health probes. */
   probe(request: UpstreamRequest, receiver: ReplyReceiver, timeoutMs: number): CallHandle;
+  /** Settles when no call is in progress; without it an upstream that is taken out is closed after its deadline. */
+  drained?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -89,6 +93,12 @@ export function describeFailure(upstream: string, failure: CallFailure): Failure
         code: 'UNAVAILABLE',
         message: `${server} gave an answer that is not MCP (HTTP ${failure.status}).`,
         hint: describeStatus(failure.status),
+      };
+    case 'too-large':
+      return {
+        code: 'TOO_LARGE',
+        message: `${server} gave an answer larger than ${failure.limit} bytes, and the call was ended.`,
+        hint: 'Narrow the request so that its answer is smaller.',
       };
     case 'protocol-fault':
       return {
