@@ -1,0 +1,121 @@
+/** An upstream that records the bytes of each call and answers with given bytes, in given pieces. */
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TestContext } from 'node:test';
+
+/** The answer to a call. */
+export interface Planned {
+  contentType: 'application/json' | 'text/event-stream';
+  bytes: Buffer;
+  /** Where the bytes are cut, ascending; each piece is a write of its own. */
+  cuts: readonly number[];
+  /** Told in a content-length header, or not at all. */
+  hasLength: boolean;
+}
+
+/** A call as it arrived. */
+export interface SeenCall {
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+/** A running byte upstream. */
+export interface ByteUpstream {
+  /** The endpoint with that index; each has its own list. */
+  url(index: number): string;
+  readonly seen: SeenCall[];
+  /** What the next calls are answered with. */
+  plan: Planned;
+}
+
+/** Options of {@link startByteUpstream}. */
+export interface ByteUpstreamOptions {
+  /** The source text of the tools of each endpoint. */
+  tools: readonly (readonly string[])[];
+  /** Tools of one page. Default: all. */
+  pageSize?: number;
+}
+
+const LIST_FIELDS = '"resultType":"complete","ttlMs":600000,"cacheScope":"public"';
+
+/** Starts the upstream in this process; it ends with the test. */
+export async function startByteUpstream(
+  t: Pick<TestContext, 'after'>,
+  options: ByteUpstreamOptions,
+): Promise<ByteUpstream> {
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks);
+      const message: unknown = JSON.parse(body.toString('utf8'));
+      if (isMethod(message, 'tools/call')) {
+        upstream.seen.push({ headers: request.headers, body });
+        void answerInPieces(response, upstream.plan);
+        return;
+      }
+      const index = Number(request.url?.slice('/'.length));
+      const text = answerText(message, options.tools[index] ?? [], options.pageSize);
+      response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the upstream has no TCP address');
+  t.after(async () => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  });
+  const plan: Planned = { contentType: 'application/json', bytes: Buffer.from('{}'), cuts: [], hasLength: true };
+  const upstream: ByteUpstream = { url: (index) => `http://127.0.0.1:${address.port}/${index}`, seen: [], plan };
+  return upstream;
+}
+
+async function answerInPieces(
+  response: ServerResponse,
+  { contentType, bytes, cuts, hasLength }: Planned,
+): Promise<void> {
+  response.writeHead(200, {
+    'content-type': contentType,
+    ...(hasLength ? { 'content-length': String(bytes.length) } : {}),
+  });
+  let from = 0;
+  for (const cut of cuts) {
+    if (cut <= from || cut >= bytes.length) continue;
+    response.write(bytes.subarray(from, cut));
+    from = cut;
+    // The other side reads this piece before the next is sent; at once they would arrive as one.
+    await delay(1);
+  }
+  response.end(bytes.subarray(from));
+}
+
+interface Request {
+  id?: unknown;
+  method: string;
+  params?: { cursor?: string };
+}
+
+function isMethod(message: unknown, method: string): boolean {
+  return (message as Request).method === method;
+}
+
+function answerText(message: unknown, tools: readonly string[], pageSize = tools.length): string {
+  const { id, method, params } = message as Request;
+  if (method === 'tools/list') {
+    const from = Number(params?.cursor ?? 0);
+    const next = from + pageSize;
+    const cursor = next < tools.length ? `"nextCursor":"${next}",` : '';
+    const page = tools.slice(from, next).join(',');
+    return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"tools":[${page}],${cursor}${LIST_FIELDS}}}`;
+  }
+  if (method === 'server/discover') {
+    const result = `{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},${LIST_FIELDS}}`;
+    return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`;
+  }
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id ?? null)},"error":{"code":-32601,"message":"no such method"}}`;
+}
