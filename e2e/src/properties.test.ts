@@ -203,8 +203,17 @@ function planOf(
   hasLength: boolean,
 ): Planned {
   const bytes = Buffer.from(text);
-  const places = parts.map((part) => Math.floor(part * bytes.length)).toSorted((a, b) => a - b);
+  const places = parts
+    .map((part, index) => toPlace(bytes, Math.floor(part * bytes.length), index % 2 === 0))
+    .toSorted((a, b) => a - b);
   return { contentType, bytes, cuts: places, hasLength };
+}
+
+/** The place itself, or the next one inside a character of several bytes, where a cut hurts most. */
+function toPlace(bytes: Buffer, at: number, isInside: boolean): number {
+  if (!isInside) return at;
+  const found = bytes.subarray(at).findIndex((byte) => byte >= 0x80 && byte < 0xc0);
+  return found === -1 ? at : at + found;
 }
 
 function headersOf({ era, version, name }: Exchange): Record<string, string> {
