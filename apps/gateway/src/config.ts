@@ -5,6 +5,8 @@ import { z } from 'zod';
 
 /** Requests larger than this are no queries; the SDK's own endpoint has the same default. */
 const DEFAULT_MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** Proxies commonly end streams that are quiet for 30 to 60 s. */
+const DEFAULT_KEEP_ALIVE_MS = 15_000;
 const DEFAULT_PORT = 8000;
 const MAX_PORT = 65_535;
 
@@ -105,6 +107,12 @@ export const gatewayFileSchema = z
       .max(1_073_741_824)
       .default(DEFAULT_MAX_BODY_BYTES)
       .describe('Largest request body'),
+    keepAliveMs: z
+      .int()
+      .min(50)
+      .max(600_000)
+      .default(DEFAULT_KEEP_ALIVE_MS)
+      .describe('An event stream that was quiet for this long gets a comment, so that proxies keep it open'),
     upstreams: z
       .array(upstreamSchema)
       .min(1, 'must list at least one server')

@@ -223,7 +223,7 @@ test('a handshake echoes the revision it speaks, and offers its newest for any o
     const got = await post(gateway, JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }));
     const { result } = JSON.parse(got.text);
     assert.equal(result.protocolVersion, expected);
-    assert.equal(got.headers.get('mcp-session-id'), null);
+    assert.match(got.headers.get('mcp-session-id') ?? '', /^[0-9a-f-]{36}$/);
     assert.match(result.instructions, /## pg\nTables of the shop\.$/);
   }
   const discovered = await post(gateway, modernBody('server/discover'), modernHeaders('server/discover'));

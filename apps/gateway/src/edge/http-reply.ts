@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { sendJsonText } from '@database-mcp/service';
 import { EventWatch } from '../upstream/event-stream.ts';
 import type { CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
+import type { Cancellation } from './legacy-cancellation.ts';
 import type { Outlet, StreamedReply } from './serve-message.ts';
 import type { EventChannel } from './subscriptions.ts';
 
@@ -16,15 +17,17 @@ export const EVENT_STREAM_HEADERS = {
   'x-accel-buffering': 'no',
 };
 
-/** The outlet of one POST. */
-export function createHttpOutlet(response: ServerResponse): Outlet {
+const KEEP_ALIVE_COMMENT = ': keep-alive\n\n';
+
+/** The outlet of one POST; `keepAliveMs`: an event stream that is quiet for longer gets a comment. */
+export function createHttpOutlet(response: ServerResponse, keepAliveMs: number, cancellation?: Cancellation): Outlet {
   return {
     send: (status, json) => sendJsonText(response, status, json),
     accept: () => {
       response.writeHead(HTTP_ACCEPTED, { 'content-length': 0 });
       response.end();
     },
-    stream: (toAnswer) => new HttpReply(response, toAnswer),
+    stream: (toAnswer) => new HttpReply(response, toAnswer, keepAliveMs, cancellation),
     openChannel: () => openChannel(response),
   };
 }
@@ -35,7 +38,7 @@ function openChannel(response: ServerResponse): EventChannel {
   response.on('error', () => {});
   return {
     send: (json) => response.write(`event: message\ndata: ${json}\n\n`),
-    keepAlive: () => response.write(': keep-alive\n\n'),
+    keepAlive: () => response.write(KEEP_ALIVE_COMMENT),
     end: () => response.end(),
     onClose: (listener) => response.on('close', listener),
   };
@@ -44,16 +47,26 @@ function openChannel(response: ServerResponse): EventChannel {
 class HttpReply implements StreamedReply {
   readonly #response: ServerResponse;
   readonly #toAnswer: (failure: CallFailure) => string;
+  readonly #keepAliveMs: number;
+  readonly #cancellation: Cancellation | undefined;
   #call: CallHandle | undefined;
   #head: ReplyHead | undefined;
   #watch: EventWatch | undefined;
   /** The first piece of JSON waits for the second or the end: most answers then leave as one packet with the headers. */
   #held: Buffer | undefined;
   #isEnded = false;
+  #keepAlive: NodeJS.Timeout | undefined;
 
-  constructor(response: ServerResponse, toAnswer: (failure: CallFailure) => string) {
+  constructor(
+    response: ServerResponse,
+    toAnswer: (failure: CallFailure) => string,
+    keepAliveMs: number,
+    cancellation: Cancellation | undefined,
+  ) {
     this.#response = response;
     this.#toAnswer = toAnswer;
+    this.#keepAliveMs = keepAliveMs;
+    this.#cancellation = cancellation;
   }
 
   attach(call: CallHandle): void {
@@ -63,6 +76,7 @@ class HttpReply implements StreamedReply {
       if (!this.#isEnded) call.cancel();
     });
     if (this.#response.destroyed) call.cancel();
+    if (this.#cancellation) this.#listen(this.#cancellation, call);
   }
 
   start(head: ReplyHead): void {
@@ -70,6 +84,8 @@ class HttpReply implements StreamedReply {
     if (head.kind === 'json') return;
     this.#watch = new EventWatch();
     this.#response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
+    this.#keepAlive = setTimeout(() => this.#writeKeepAlive(), this.#keepAliveMs);
+    this.#response.on('close', () => clearTimeout(this.#keepAlive));
     // The first event mostly follows at once, and then shares the packet.
     setImmediate(() => {
       if (!this.#response.writableEnded && !this.#response.destroyed) this.#response.flushHeaders();
@@ -77,7 +93,10 @@ class HttpReply implements StreamedReply {
   }
 
   data(chunk: Buffer): boolean {
-    this.#watch?.push(chunk);
+    if (this.#watch) {
+      this.#watch.push(chunk);
+      this.#keepAlive?.refresh();
+    }
     if (this.#head?.kind === 'json' && !this.#response.headersSent) {
       if (this.#held === undefined) {
         this.#held = chunk;
@@ -106,6 +125,33 @@ class HttpReply implements StreamedReply {
     // Half an answer cannot be taken back: the client must see that it is cut off.
     if (this.#response.headersSent) this.#response.destroy();
     else sendJsonText(this.#response, HTTP_OK, this.#toAnswer(failure));
+  }
+
+  /** A comment may stand between two events only; a client that does not read needs none. */
+  #writeKeepAlive(): void {
+    if (this.#response.writableEnded || this.#response.destroyed) return;
+    if (this.#watch?.isBetweenEvents && !this.#response.writableNeedDrain) this.#response.write(KEEP_ALIVE_COMMENT);
+    this.#keepAlive?.refresh();
+  }
+
+  #listen(cancellation: Cancellation, call: CallHandle): void {
+    cancellation.onCancel = () => {
+      if (this.#isEnded) return;
+      this.#isEnded = true;
+      call.cancel();
+      this.#endUnanswered();
+    };
+    if (cancellation.isCancelled) cancellation.onCancel();
+  }
+
+  /** A cancelled request has no answer: clients take an event stream that ends without one as just that. */
+  #endUnanswered(): void {
+    if (this.#head?.kind === 'json' && this.#response.headersSent) {
+      this.#response.destroy();
+      return;
+    }
+    if (!this.#response.headersSent) this.#response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
+    this.#response.end();
   }
 
   #endEvents(watch: EventWatch, failure: CallFailure): void {

@@ -4,13 +4,23 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonContentType } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
-import { readBody, refuseBody, sendJsonText, type RawHandler } from '@database-mcp/service';
+import {
+  createCancellableCalls,
+  createSessionId,
+  readBody,
+  refuseBody,
+  sendJsonText,
+  SESSION_HEADER,
+  type CancellableCalls,
+  type RawHandler,
+} from '@database-mcp/service';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { errorAnswer } from './answers.ts';
 import { serveBatch } from './batch.ts';
-import type { Classifier } from './classify.ts';
+import { isObject, type Classifier, type Verdict } from './classify.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
 import { createHttpOutlet } from './http-reply.ts';
+import { cancelledId, readSessionId, watchCancellation, type Cancellation } from './legacy-cancellation.ts';
 import { serveMessage, type GatewayCore } from './serve-message.ts';
 
 /** What the endpoint needs. */
@@ -18,6 +28,8 @@ export interface EndpointOptions {
   core: GatewayCore;
   classifier: Classifier;
   maxBodyBytes: number;
+  /** Proxies commonly end streams that are quiet for 30 to 60 s. */
+  keepAliveMs: number;
   logger: Logger;
 }
 
@@ -29,8 +41,9 @@ const HTTP_INTERNAL = 500;
 
 /** Creates the handler of `/mcp`. */
 export function createMcpEndpoint(options: EndpointOptions): RawHandler {
+  const calls = createCancellableCalls();
   return (request, response) => {
-    serve(options, request, response).catch((error: unknown) => failInternally(options.logger, response, error));
+    serve(options, calls, request, response).catch((error: unknown) => failInternally(options.logger, response, error));
   };
 }
 
@@ -89,11 +102,21 @@ export async function readMessage(
   }
 }
 
-async function serve(options: EndpointOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  options: EndpointOptions,
+  calls: CancellableCalls,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   if (request.method !== 'POST') {
     response.setHeader('allow', 'POST');
     const text = `${request.method} is not served here: this endpoint keeps no sessions and answers POST only.`;
     return refuse(response, HTTP_METHOD_NOT_ALLOWED, JSON_RPC_ERROR.INVALID_REQUEST, text);
+  }
+  const session = readSessionId(request);
+  if (session === false) {
+    const text = 'The Mcp-Session-Id header is no session id: send the one that the answer to initialize gave.';
+    return refuse(response, HTTP_BAD_REQUEST, JSON_RPC_ERROR.INVALID_REQUEST, text);
   }
   const message = await readMessage(request, response, options.maxBodyBytes);
   if (!message) return;
@@ -107,13 +130,31 @@ async function serve(options: EndpointOptions, request: IncomingMessage, respons
     message.body,
   );
   const forwarded = pickForwardHeaders(headers);
-  const outlet = createHttpOutlet(response);
+  if (verdict.kind === 'request' && verdict.era === 'legacy' && verdict.method === 'initialize') {
+    response.setHeader(SESSION_HEADER, createSessionId());
+  }
+  const cancellation = session === undefined ? undefined : followSession(calls, session, message, verdict, response);
+  const outlet = createHttpOutlet(response, options.keepAliveMs, cancellation);
   if (verdict.kind === 'batch') {
     const closed = new AbortController();
     response.on('close', () => closed.abort());
     return serveBatch(options, { ...message, verdict, headers: forwarded }, outlet, closed.signal);
   }
   return serveMessage(options.core, { ...message, verdict, headers: forwarded }, outlet);
+}
+
+/** Does what a cancellation says, or makes a call one that can be cancelled. */
+function followSession(
+  calls: CancellableCalls,
+  session: string,
+  { body }: ReadMessage,
+  verdict: Verdict,
+  response: ServerResponse,
+): Cancellation | undefined {
+  const cancelled = cancelledId(verdict);
+  if (cancelled !== undefined) calls.cancel(session, cancelled);
+  if (verdict.kind !== 'call' && verdict.kind !== 'request') return undefined;
+  return isObject(body) ? watchCancellation(calls, session, JSON.stringify(body['id']), response) : undefined;
 }
 
 function text(header: string | string[] | undefined): string | undefined {

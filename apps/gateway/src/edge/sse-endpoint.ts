@@ -50,7 +50,7 @@ export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
         const text = `There are ${MAX_SESSIONS} sessions already. Close one, or use /mcp, which has no such limit.`;
         return refuse(response, HTTP_UNAVAILABLE, text);
       }
-      openSession(sessions, response);
+      openSession(sessions, response, options.keepAliveMs);
     },
     messages: (request, response) => {
       if (request.method !== 'POST') return refuseMethod(response, 'POST');
@@ -69,11 +69,11 @@ export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
   };
 }
 
-function openSession(sessions: Map<string, SseSession>, response: ServerResponse): void {
+function openSession(sessions: Map<string, SseSession>, response: ServerResponse, keepAliveMs: number): void {
   const id = randomUUID();
   response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
   response.write(`event: endpoint\ndata: /messages?sessionId=${id}\n\n`);
-  sessions.set(id, new SseSession(response, () => sessions.delete(id)));
+  sessions.set(id, new SseSession(response, keepAliveMs, () => sessions.delete(id)));
 }
 
 function sessionIdOf(request: IncomingMessage): string {

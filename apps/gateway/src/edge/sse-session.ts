@@ -13,8 +13,6 @@ const SPACE = 0x20;
 const EVENT_HEAD = 'event: message\ndata: ';
 const NEXT_DATA_LINE = Buffer.from('\ndata: ');
 const EVENT_END = '\n\n';
-/** Proxies commonly end streams that are quiet for 30 to 60 s. */
-const KEEP_ALIVE_MS = 15_000;
 
 /** A session, open as long as its stream. */
 export class SseSession {
@@ -31,11 +29,11 @@ export class SseSession {
   #pending = 0;
   #isDraining = false;
 
-  constructor(response: ServerResponse, onEnd: () => void) {
+  constructor(response: ServerResponse, keepAliveMs: number, onEnd: () => void) {
     this.#response = response;
     this.#keepAlive = setInterval(() => {
       if (this.#writer === undefined) response.write(`: keep-alive${EVENT_END}`);
-    }, KEEP_ALIVE_MS);
+    }, keepAliveMs);
     // Writing to a stream that has just ended is no fault; its end is told by 'close'.
     response.on('error', () => {});
     response.on('close', () => {

@@ -1,0 +1,44 @@
+/**
+ * `notifications/cancelled` of the `initialize` revisions over stateless HTTP: it comes as a request of its own, and
+ * finds the call that it means by the session id that `initialize` gave and that no process stores.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isSessionId, SESSION_HEADER, type CancellableCalls } from '@database-mcp/service';
+import { MODERN_VERSION, type Verdict } from './classify.ts';
+
+/** Says that a reply was cancelled by its client. */
+export interface Cancellation {
+  isCancelled: boolean;
+  onCancel?: () => void;
+}
+
+/** The legacy session id of a request; `undefined` without one, false if it is malformed. */
+export function readSessionId({ headers }: IncomingMessage): string | undefined | false {
+  const id = headers[SESSION_HEADER];
+  // Modern requests have no session; the header of one is to be ignored (S20).
+  if (id === undefined || headers['mcp-protocol-version'] === MODERN_VERSION) return undefined;
+  return isSessionId(id) && id;
+}
+
+/** Makes one call cancellable until its response is out. */
+export function watchCancellation(
+  calls: CancellableCalls,
+  session: string,
+  idText: string,
+  response: ServerResponse,
+): Cancellation {
+  const cancellation: Cancellation = { isCancelled: false };
+  const forget = calls.add(session, idText, () => {
+    cancellation.isCancelled = true;
+    cancellation.onCancel?.();
+  });
+  response.on('close', forget);
+  return cancellation;
+}
+
+/** The request that a notification cancels, as JSON text; undefined if it cancels none. */
+export function cancelledId(verdict: Verdict): string | undefined {
+  if (verdict.kind !== 'no-reply' || verdict.method !== 'notifications/cancelled') return undefined;
+  const { requestId } = verdict.params;
+  return typeof requestId === 'string' || typeof requestId === 'number' ? JSON.stringify(requestId) : undefined;
+}
