@@ -43,6 +43,28 @@ export function findMember(text: Buffer, start: number, key: string): Span | und
   return found;
 }
 
+/** A member of an object. */
+export interface ObjectMember {
+  key: string;
+  /** Where the member begins: its key's quote. */
+  start: number;
+  value: Span;
+}
+
+/** The members of the object that starts at `start`, in their order. */
+export function listMembers(text: Buffer, start: number): ObjectMember[] {
+  const members: ObjectMember[] = [];
+  let at = skipSpace(text, start + 1);
+  while (text[at] === QUOTE) {
+    const keyEnd = stringEnd(text, at);
+    const value = valueAt(text, skipSpace(text, keyEnd) + 1);
+    members.push({ key: JSON.parse(text.toString('utf8', at, keyEnd)), start: at, value });
+    at = skipSpace(text, value.end);
+    if (text[at] === COMMA) at = skipSpace(text, at + 1);
+  }
+  return members;
+}
+
 /** The spans of the elements of the array that starts at `start`. */
 export function listElements(text: Buffer, start: number): Span[] {
   const spans: Span[] = [];

@@ -1,0 +1,186 @@
+/**
+ * One client request on its way through a bridge: what was asked, and how the answer and the notifications that belong
+ * to it reach the client in the form of its era. Knows nothing of connections; a session gives it the server's messages.
+ */
+import { LOG_LEVEL_META_KEY } from '@modelcontextprotocol/server';
+import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { isObject, MODERN_VERSION, type Era, type JsonObject } from '../edge/classify.ts';
+import { findValue, splice } from '../json-spans.ts';
+import {
+  isGatewayFault,
+  type CallFailure,
+  type CallHandle,
+  type ReplyReceiver,
+  type UpstreamRequest,
+} from '../upstream/upstream.ts';
+import { downLevelResult } from './down-level.ts';
+import { editMessage, editObject, fromLegacyResult, sourceOf, toEvent } from './message-text.ts';
+
+/** What a client asked. */
+export interface Asked {
+  era: Era;
+  method: string;
+  params: JsonObject;
+  /** Source text of its id; undefined for a notification. */
+  idText?: string;
+  /** Source text of its progress token. */
+  tokenText?: string;
+  /** A modern client gets log messages of this level and above; without one none. */
+  logLevel?: unknown;
+  /** The client's revision; legacy clients before 2025-06-18 do not name it. */
+  version: string;
+  body: Buffer;
+}
+
+/** What a call tells its upstream. */
+export interface BridgedCallObserver {
+  /** It has no more use of its place; exactly once. */
+  released(call: BridgedCall): void;
+  /** The client is gone or the time is over: the server may stop. */
+  abandoned(call: BridgedCall): void;
+  /** It ends without an answer. */
+  failed(failure: CallFailure): void;
+}
+
+const ASSUMED_LEGACY_VERSION = '2025-03-26';
+const HTTP_OK = 200;
+const HTTP_NOT_FOUND = 404;
+/** Resource not found in the legacy revisions; the modern one has no such code (S36). */
+const LEGACY_NOT_FOUND = -32_002;
+const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+
+/** Reads a request for an upstream. */
+export function readAsked(request: UpstreamRequest): Asked {
+  const { body, headers } = request;
+  const message: unknown = JSON.parse(body.toString('utf8'));
+  const members = isObject(message) ? message : {};
+  const params = isObject(members['params']) ? members['params'] : {};
+  const meta = isObject(params['_meta']) ? params['_meta'] : {};
+  const version = headers['mcp-protocol-version'] ?? ASSUMED_LEGACY_VERSION;
+  return {
+    era: version === MODERN_VERSION ? 'modern' : 'legacy',
+    method: typeof members['method'] === 'string' ? members['method'] : '',
+    params,
+    idText: sourceOf(body, 'id'),
+    tokenText: sourceOf(body, 'params', '_meta', 'progressToken'),
+    logLevel: meta[LOG_LEVEL_META_KEY],
+    version,
+    body,
+  };
+}
+
+/** A request in progress. */
+export class BridgedCall implements CallHandle {
+  readonly asked: Asked;
+  readonly #receiver: ReplyReceiver;
+  readonly #observer: BridgedCallObserver;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #settled = false;
+  #isStream = false;
+  #isPaused = false;
+  #lastProgress = -Infinity;
+  /** It was sent anew after its session had ended. */
+  wasRepeated = false;
+
+  constructor(
+    asked: Asked,
+    receiver: ReplyReceiver,
+    observer: BridgedCallObserver,
+    /** Undefined: it lasts as long as the client wants. */
+    timeoutMs: number | undefined,
+  ) {
+    this.asked = asked;
+    this.#receiver = receiver;
+    this.#observer = observer;
+    if (timeoutMs === undefined) return;
+    this.#timer = setTimeout(() => {
+      if (this.#settled) return;
+      observer.abandoned(this);
+      this.fail({ kind: 'timeout', timeoutMs });
+    }, timeoutMs);
+  }
+
+  get isSettled(): boolean {
+    return this.#settled;
+  }
+
+  cancel(): void {
+    if (this.#settled) return;
+    this.#observer.abandoned(this);
+    this.#settle();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+  }
+
+  fail(failure: CallFailure): void {
+    if (this.#settled) return;
+    this.#settle(() => this.#receiver.failed(failure));
+    this.#observer.failed(failure);
+  }
+
+  /** The answer of a legacy server. */
+  answer(message: Buffer, parsed: JsonObject, serverInfo: string): void {
+    if (this.#settled) return;
+    const { era, method, version } = this.asked;
+    const idText = this.asked.idText ?? 'null';
+    if (!isObject(parsed['error'])) {
+      const result = downLevelResult(message, parsed['result'], version);
+      return this.reply(fromLegacyResult(result, { era, idText, method, serverInfo }));
+    }
+    const { code } = parsed['error'];
+    if (isGatewayFault(code)) return this.fail({ kind: 'protocol-fault', code });
+    const span = era === 'modern' && code === LEGACY_NOT_FOUND ? findValue(message, 'error', 'code') : undefined;
+    const error = span ? splice(message, span, String(JSON_RPC_ERROR.INVALID_PARAMS)) : message;
+    const status = era === 'modern' && code === JSON_RPC_ERROR.METHOD_NOT_FOUND ? HTTP_NOT_FOUND : HTTP_OK;
+    this.reply(editMessage(error, { id: idText }), status);
+  }
+
+  /** The whole answer, as the client gets it. */
+  reply(message: Buffer, status = HTTP_OK): void {
+    if (this.#settled) return;
+    this.#settle(() => {
+      const bytes = this.#isStream ? toEvent(message) : message;
+      if (!this.#isStream) this.#receiver.start({ kind: 'json', status, length: bytes.length });
+      this.#receiver.data(bytes);
+      this.#receiver.end();
+    });
+  }
+
+  /** A progress notification of the server, under the client's own token (G28). */
+  progress(message: Buffer, params: JsonObject): void {
+    const { tokenText } = this.asked;
+    const { progress } = params;
+    const span = findValue(message, 'params');
+    if (tokenText === undefined || !span || typeof progress !== 'number' || progress <= this.#lastProgress) return;
+    this.#lastProgress = progress;
+    this.notify(editMessage(message, { params: editObject(message, span, { progressToken: tokenText }) }));
+  }
+
+  /** A log message of the server. */
+  log(message: Buffer, params: JsonObject): void {
+    const { era, logLevel } = this.asked;
+    const wanted = LOG_LEVELS.indexOf(String(logLevel));
+    if (era === 'legacy' || (wanted !== -1 && LOG_LEVELS.indexOf(String(params['level'])) >= wanted)) {
+      this.notify(message);
+    }
+  }
+
+  /** A notification on the call's own stream; while the client does not read, notifications are dropped. */
+  notify(message: Buffer): void {
+    if (this.#settled || this.#isPaused) return;
+    if (!this.#isStream) {
+      this.#isStream = true;
+      this.#receiver.start({ kind: 'events' });
+    }
+    if (!this.#receiver.data(toEvent(message))) this.#isPaused = true;
+  }
+
+  #settle(tell?: () => void): void {
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    tell?.();
+    this.#observer.released(this);
+  }
+}

@@ -1,0 +1,42 @@
+/** What a bridge asks of a transport to a legacy server: one connection, messages as text in both directions. */
+import type { CallFailure } from '../upstream/upstream.ts';
+
+/** What a connection tells. */
+export interface CarrierEvents {
+  /** A message of the server; `requestId` is the request on whose own stream it came, where the transport has such. */
+  message(text: Buffer, requestId?: number): void;
+  /** This request has no answer and will get none. */
+  lost(requestId: number, failure: CallFailure): void;
+  /** The connection is gone, and with it everything that was asked on it. */
+  closed(failure: CallFailure): void;
+}
+
+/** One connection to a server; after its end a new one is made. */
+export interface Carrier {
+  /** Resolves when messages can be sent; rejects with a {@link CarrierError}. */
+  open(): Promise<void>;
+  /** Sends one message; `requestId` when it is a request, whose end is then told by a message or by `lost`. */
+  send(text: Buffer, requestId?: number): void;
+  /** The handshake is done, in this revision. */
+  agreed(version: string): void;
+  /** Nobody waits for this answer any more. */
+  abandon(requestId: number): void;
+  close(): Promise<void>;
+}
+
+/** Makes a connection that tells its events there. */
+export type CreateCarrier = (events: CarrierEvents) => Carrier;
+
+/** A connection could not be made. */
+export class CarrierError extends Error {
+  readonly failure: CallFailure;
+
+  constructor(failure: CallFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'CarrierError';
+    this.failure = failure;
+  }
+}
+
+/** The largest message that is held in memory; results of a bridged server are rewritten whole. */
+export const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;

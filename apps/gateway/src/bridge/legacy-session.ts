@@ -1,0 +1,231 @@
+/**
+ * One session with a legacy server over one connection: the handshake, the gateway's ids, and which call each message
+ * belongs to. The server's own requests are answered with "no such method": the client capabilities that they need are
+ * not declared to it.
+ */
+import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
+import { isObject, LEGACY_VERSIONS, type JsonObject } from '../edge/classify.ts';
+import { findValue, listElements } from '../json-spans.ts';
+import type { CallFailure } from '../upstream/upstream.ts';
+import type { BridgedCall } from './bridged-call.ts';
+import { CarrierError, type Carrier, type CreateCarrier } from './carrier.ts';
+import { sourceOf, toLegacyRequest } from './message-text.ts';
+
+/** What a session needs. */
+export interface SessionOptions {
+  name: string;
+  version: string;
+  createCarrier: CreateCarrier;
+  logger: Logger;
+  handshakeMs: number;
+  /** A notification that belongs to no call. */
+  onNotification: (method: string, message: Buffer, parsed: JsonObject) => void;
+  onClosed: (session: LegacySession, failure: CallFailure) => void;
+  /** True when the upstream takes the call back, to send it on another session. */
+  onLost: (session: LegacySession, call: BridgedCall, failure: CallFailure) => boolean;
+}
+
+/** Revisions whose servers can be spoken to; the oldest is that of the first SDKs. */
+const ACCEPTED = new Set<string>([...LEGACY_VERSIONS, '2024-10-07']);
+const HANDSHAKE_ID = 0;
+
+interface Pending {
+  answer(message: Buffer, parsed: JsonObject): void;
+  lost(failure: CallFailure): void;
+  call?: BridgedCall;
+}
+
+/** A session that is open, or being opened. */
+export class LegacySession {
+  readonly #options: SessionOptions;
+  readonly #carrier: Carrier;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 1;
+  #isClosed = false;
+  /** Source text of the handshake's parts. */
+  serverInfo = '{}';
+  capabilities: JsonObject = {};
+  instructions: string | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#carrier = options.createCarrier({
+      message: (text, requestId) => this.#receive(text, requestId),
+      lost: (requestId, failure) => this.#lose(requestId, failure),
+      closed: (failure) => this.#close(failure),
+    });
+  }
+
+  /** Connects and shakes hands. Rejects with a {@link CarrierError}. */
+  async open(): Promise<void> {
+    try {
+      await this.#carrier.open();
+      const { message, parsed } = await this.#shakeHands();
+      const { result } = parsed;
+      const agreed = isObject(result) ? result['protocolVersion'] : undefined;
+      if (!isObject(result) || typeof agreed !== 'string' || !ACCEPTED.has(agreed)) {
+        throw new CarrierError(
+          { kind: 'not-mcp', status: 200 },
+          'its answer to initialize is no result that can be used',
+        );
+      }
+      this.serverInfo = sourceOf(message, 'result', 'serverInfo') ?? '{}';
+      this.capabilities = isObject(result['capabilities']) ? result['capabilities'] : {};
+      this.instructions = typeof result['instructions'] === 'string' ? result['instructions'] : undefined;
+      this.#carrier.agreed(agreed);
+      this.#send({ method: 'notifications/initialized' });
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Sends the call; its answer, its progress and its end are told to it. */
+  run(call: BridgedCall): void {
+    const id = this.#nextId++;
+    this.#pending.set(id, {
+      call,
+      answer: (message, parsed) => call.answer(message, parsed, this.serverInfo),
+      lost: (failure) => {
+        if (!this.#options.onLost(this, call, failure)) call.fail(failure);
+      },
+    });
+    this.#carrier.send(toLegacyRequest(call.asked.body, id), id);
+  }
+
+  /** Passes a notification on. */
+  notify(body: Buffer): void {
+    this.#carrier.send(body);
+  }
+
+  /** Asks something of the gateway's own; any answer will do. */
+  async ask(method: string, params: JsonObject = {}): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#pending.set(id, { answer: () => resolve(), lost: (failure) => reject(new CarrierError(failure, method)) });
+      this.#carrier.send(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method, params })), id);
+    });
+  }
+
+  /** Nobody waits for the call's answer any more: the server is told. */
+  abandon(call: BridgedCall): void {
+    for (const [id, pending] of this.#pending) {
+      if (pending.call !== call) continue;
+      this.#pending.delete(id);
+      this.#send({ method: 'notifications/cancelled', params: { requestId: id, reason: 'the client does not wait' } });
+      this.#carrier.abandon(id);
+      return;
+    }
+  }
+
+  get isIdle(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  async close(): Promise<void> {
+    this.#close({ kind: 'cut-off' });
+    await this.#carrier.close();
+  }
+
+  #shakeHands(): Promise<{ message: Buffer; parsed: JsonObject }> {
+    const { name, version, handshakeMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const fail = (failure: CallFailure): void => {
+        clearTimeout(timer);
+        reject(new CarrierError(failure, `upstream ${JSON.stringify(name)}: initialize has no answer`));
+      };
+      const timer = setTimeout(() => fail({ kind: 'timeout', timeoutMs: handshakeMs }), handshakeMs);
+      this.#pending.set(HANDSHAKE_ID, {
+        answer: (message, parsed) => {
+          clearTimeout(timer);
+          resolve({ message, parsed });
+        },
+        lost: fail,
+      });
+      const params = {
+        protocolVersion: LEGACY_VERSIONS[0],
+        capabilities: {},
+        clientInfo: { name: 'database-mcp-gateway', version },
+      };
+      const body = JSON.stringify({ jsonrpc: '2.0', id: HANDSHAKE_ID, method: 'initialize', params });
+      this.#carrier.send(Buffer.from(body), HANDSHAKE_ID);
+    });
+  }
+
+  #receive(text: Buffer, requestId?: number): void {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text.toString('utf8'));
+    } catch {
+      const fields = { [LOG_FIELD.UPSTREAM]: this.#options.name, bytes: text.length };
+      this.#options.logger.warn(fields, 'the upstream sent a message that is not JSON');
+      if (requestId !== undefined) this.#lose(requestId, { kind: 'not-mcp', status: 200 });
+      return;
+    }
+    if (!Array.isArray(parsed)) return this.#dispatch(text, parsed, requestId);
+    const spans = listElements(text, findValue(text)?.start ?? 0);
+    for (const [index, { start, end }] of spans.entries()) {
+      this.#dispatch(text.subarray(start, end), parsed[index], requestId);
+    }
+  }
+
+  #dispatch(text: Buffer, parsed: unknown, requestId?: number): void {
+    if (!isObject(parsed)) return;
+    const { id, method } = parsed;
+    if (typeof method === 'string') {
+      if (id === undefined) this.#notice(text, method, parsed, requestId);
+      else this.#refuse(sourceOf(text, 'id') ?? 'null', method);
+      return;
+    }
+    // Of an answer without a usable id at least the stream tells whose it is.
+    const answered = typeof id === 'number' ? id : requestId;
+    const pending = answered === undefined ? undefined : this.#pending.get(answered);
+    if (answered === undefined || !pending) return;
+    this.#pending.delete(answered);
+    pending.answer(text, parsed);
+  }
+
+  #notice(text: Buffer, method: string, parsed: JsonObject, requestId?: number): void {
+    const params = isObject(parsed['params']) ? parsed['params'] : {};
+    if (method === 'notifications/progress') {
+      this.#pending.get(Number(params['progressToken']))?.call?.progress(text, params);
+    } else if (method === 'notifications/message') this.#callOf(requestId)?.log(text, params);
+    else if (method !== 'notifications/cancelled') this.#options.onNotification(method, text, parsed);
+  }
+
+  /** The call that a log message belongs to: the one on whose stream it came, or the only one. */
+  #callOf(requestId: number | undefined): BridgedCall | undefined {
+    if (requestId !== undefined) return this.#pending.get(requestId)?.call;
+    const calls = [...this.#pending.values()].filter(({ call }) => call !== undefined);
+    return calls.length === 1 ? calls[0]?.call : undefined;
+  }
+
+  #refuse(idText: string, method: string): void {
+    const error = {
+      code: JSON_RPC_ERROR.METHOD_NOT_FOUND,
+      message: `This client does not serve ${method}: it declared no such capability.`,
+    };
+    const outcome = method === 'ping' ? '"result":{}' : `"error":${JSON.stringify(error)}`;
+    if (!this.#isClosed) this.#carrier.send(Buffer.from(`{"jsonrpc":"2.0","id":${idText},${outcome}}`));
+  }
+
+  #send(message: JsonObject): void {
+    this.#carrier.send(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })));
+  }
+
+  #lose(requestId: number, failure: CallFailure): void {
+    const pending = this.#pending.get(requestId);
+    this.#pending.delete(requestId);
+    pending?.lost(failure);
+  }
+
+  #close(failure: CallFailure): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const lost = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#options.onClosed(this, failure);
+    for (const pending of lost) pending.lost(failure);
+  }
+}

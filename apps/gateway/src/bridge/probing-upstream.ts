@@ -1,0 +1,248 @@
+/**
+ * A server at a URL whose era and transport are found out by asking: requests pass through unchanged as long as the
+ * server understands them; one that refuses the modern revision is tried with `initialize`, over Streamable HTTP and
+ * then over HTTP+SSE, and what was found is remembered. A refusal means that nothing was done, so the request is sent
+ * anew in the form that was found. Once a server is known, calls take the plain way without being looked at.
+ */
+import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
+import type { UpstreamConfig } from '../config.ts';
+import { MODERN_VERSION } from '../edge/classify.ts';
+import type { CallFailure, CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
+import type { CreateCarrier } from './carrier.ts';
+import { LegacyUpstream } from './legacy-upstream.ts';
+import { callModern } from './modern-only.ts';
+import { RefusalWatch, type Refusal } from './refusal-watch.ts';
+import { createSseCarriers } from './sse-carrier.ts';
+import { createStreamableHttpCarriers } from './streamable-http-carrier.ts';
+
+/** What finding out needs. */
+export interface ProbingOptions {
+  config: UpstreamConfig;
+  /** The gateway's own version. */
+  version: string;
+  logger: Logger;
+  /** The pass-through. */
+  http: Upstream;
+}
+
+/** Lists and probes give up after 5 s; two transports must fit in there. */
+const HANDSHAKE_MS = 2_000;
+/** A server that is neither is not asked more often than this. */
+const DETECT_EVERY_MS = 900;
+const NOT_FOUND = 404;
+
+type Send = (upstream: Upstream, request: UpstreamRequest, receiver: ReplyReceiver) => CallHandle;
+
+/** Creates the upstream; it starts as pass-through. */
+export function createProbingUpstream(options: ProbingOptions): Upstream {
+  return new ProbingUpstream(options);
+}
+
+class ProbingUpstream implements Upstream {
+  readonly name: string;
+  readonly #options: ProbingOptions;
+  readonly #http: Upstream;
+  readonly #clientInfo: { name: string; version: string };
+  #legacy: LegacyUpstream | undefined;
+  readonly #retired = new Set<LegacyUpstream>();
+  /** A modern request was answered. */
+  #isModern = false;
+  /** Whether the server takes legacy requests as they are. */
+  #takesLegacy: 'unknown' | 'yes' | 'no' = 'unknown';
+  #detecting: Promise<CallFailure | undefined> | undefined;
+  #detectedAt = -Infinity;
+  #lastFailure: CallFailure | undefined;
+
+  constructor(options: ProbingOptions) {
+    this.#options = options;
+    this.#http = options.http;
+    this.name = options.config.name;
+    this.#clientInfo = { name: 'database-mcp-gateway', version: options.version };
+  }
+
+  isReachable(): boolean {
+    return (this.#legacy ?? this.#http).isReachable();
+  }
+
+  markReachable(): void {
+    (this.#legacy ?? this.#http).markReachable();
+  }
+
+  call(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle {
+    if (this.#legacy) return this.#legacy.call(request, receiver);
+    const isModern = request.headers['mcp-protocol-version'] === MODERN_VERSION;
+    if (isModern ? this.#isModern : this.#takesLegacy === 'yes') return this.#http.call(request, receiver);
+    return this.#send(request, receiver, (upstream, sent, to) => upstream.call(sent, to));
+  }
+
+  probe(request: UpstreamRequest, receiver: ReplyReceiver, timeoutMs: number): CallHandle {
+    return this.#send(request, receiver, (upstream, sent, to) => upstream.probe(sent, to, timeoutMs));
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all([this.#http.drained?.(), this.#legacy?.drained()]);
+  }
+
+  async close(): Promise<void> {
+    await this.#detecting;
+    const all = [this.#http, this.#legacy, ...this.#retired];
+    await Promise.all(all.map((upstream) => upstream?.close()));
+  }
+
+  #send(request: UpstreamRequest, receiver: ReplyReceiver, send: Send): CallHandle {
+    if (this.#legacy) return send(this.#legacy, request, receiver);
+    if (this.#options.config.era === 'legacy') {
+      const handle = new LaterCall();
+      this.#sendLegacy(handle, request, receiver, send, { kind: 'failed', failure: { kind: 'unreachable' } });
+      return handle;
+    }
+    if (request.headers['mcp-protocol-version'] === MODERN_VERSION) return this.#trySendModern(request, receiver, send);
+    return this.#trySendAsIs(request, receiver, send);
+  }
+
+  /** A modern request: refused, it is tried as legacy. */
+  #trySendModern(request: UpstreamRequest, receiver: ReplyReceiver, send: Send): CallHandle {
+    const handle = new LaterCall();
+    const watch = new RefusalWatch(receiver, {
+      accepted: () => {
+        this.#isModern = true;
+      },
+      refused: (refusal) => {
+        // A server that has been modern refuses much that is the client's own mistake.
+        if (!this.#canBeLegacy(refusal)) return false;
+        this.#isModern = false;
+        this.#sendLegacy(handle, request, receiver, send, refusal);
+        return true;
+      },
+    });
+    handle.attach(send(this.#http, request, watch));
+    return handle;
+  }
+
+  #canBeLegacy(refusal: Refusal): boolean {
+    if (this.#options.config.era === MODERN_VERSION) return false;
+    if (!this.#isModern) return true;
+    if (refusal.kind !== 'failed') return false;
+    const { failure } = refusal;
+    if (failure.kind === 'protocol-fault') return failure.code === JSON_RPC_ERROR.UNSUPPORTED_PROTOCOL_VERSION;
+    return failure.kind === 'not-mcp' && failure.status === NOT_FOUND;
+  }
+
+  /** A legacy request at a server that may only know the modern revision. */
+  #trySendAsIs(request: UpstreamRequest, receiver: ReplyReceiver, send: Send): CallHandle {
+    const sendModern = (to: ReplyReceiver): CallHandle =>
+      callModern((sent, modernTo) => send(this.#http, sent, modernTo), request, to, this.#clientInfo);
+    if (this.#takesLegacy === 'no') return sendModern(receiver);
+    const handle = new LaterCall();
+    const watch = new RefusalWatch(receiver, {
+      accepted: () => {
+        this.#takesLegacy = 'yes';
+      },
+      refused: (refusal) => {
+        const noteModern = new RefusalWatch(receiver, {
+          accepted: () => {
+            this.#takesLegacy = 'no';
+          },
+          refused: () => {
+            if (this.#isModern || this.#options.config.era === MODERN_VERSION) return false;
+            this.#sendLegacy(handle, request, receiver, send, refusal);
+            return true;
+          },
+        });
+        handle.attach(sendModern(noteModern));
+        return true;
+      },
+    });
+    handle.attach(send(this.#http, request, watch));
+    return handle;
+  }
+
+  /** Finds the legacy server out and sends the request there; without one the first refusal stands. */
+  #sendLegacy(
+    handle: LaterCall,
+    request: UpstreamRequest,
+    receiver: ReplyReceiver,
+    send: Send,
+    refusal: Refusal,
+  ): void {
+    void this.#detect().then((failure) => {
+      if (handle.isCancelled) return;
+      if (this.#legacy) handle.attach(send(this.#legacy, request, receiver));
+      else if (refusal.kind === 'answer') refusal.tell(receiver);
+      else if (this.#options.config.era === 'legacy') receiver.failed(failure ?? refusal.failure);
+      else receiver.failed(refusal.failure);
+    });
+  }
+
+  #detect(): Promise<CallFailure | undefined> {
+    if (this.#legacy) return Promise.resolve(undefined);
+    if (performance.now() - this.#detectedAt < DETECT_EVERY_MS) return Promise.resolve(this.#lastFailure);
+    this.#detecting ??= this.#findLegacy().finally(() => {
+      this.#detecting = undefined;
+      this.#detectedAt = performance.now();
+    });
+    return this.#detecting;
+  }
+
+  async #findLegacy(): Promise<CallFailure | undefined> {
+    const { config, version, logger } = this.#options;
+    const transports: [string, CreateCarrier][] = [['streamable-http', createStreamableHttpCarriers(config)]];
+    if (config.transport === 'auto') transports.push(['sse', createSseCarriers(config)]);
+    for (const [transport, createCarrier] of transports) {
+      const candidate: LegacyUpstream = new LegacyUpstream({
+        config,
+        version,
+        createCarrier,
+        handshakeMs: HANDSHAKE_MS,
+        logger,
+        onRefused: () => this.#retire(candidate),
+      });
+      const failure = await candidate.tryConnect();
+      if (failure === undefined) {
+        this.#legacy = candidate;
+        logger.info({ [LOG_FIELD.UPSTREAM]: this.name, transport }, 'the upstream speaks a legacy revision');
+        this.#lastFailure = undefined;
+        return undefined;
+      }
+      await candidate.close();
+      this.#lastFailure = failure;
+      if (failure.kind === 'unreachable') break;
+    }
+    return this.#lastFailure;
+  }
+
+  /** It refuses sessions now: whatever it has become is found out at the next request. */
+  #retire(legacy: LegacyUpstream): void {
+    if (this.#legacy !== legacy) return;
+    this.#legacy = undefined;
+    this.#isModern = false;
+    this.#takesLegacy = 'unknown';
+    this.#detectedAt = -Infinity;
+    this.#retired.add(legacy);
+    void legacy.drained().then(async () => {
+      await legacy.close();
+      this.#retired.delete(legacy);
+    });
+  }
+}
+
+/** A call that may be sent a second time, elsewhere. */
+class LaterCall implements CallHandle {
+  #current: CallHandle | undefined;
+  isCancelled = false;
+
+  attach(call: CallHandle): void {
+    this.#current = call;
+    if (this.isCancelled) call.cancel();
+  }
+
+  cancel(): void {
+    this.isCancelled = true;
+    this.#current?.cancel();
+  }
+
+  resume(): void {
+    this.#current?.resume();
+  }
+}

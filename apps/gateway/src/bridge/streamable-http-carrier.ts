@@ -1,0 +1,191 @@
+/**
+ * Streamable HTTP of the revisions with `initialize`: each message is a POST, a request's answer comes on its own
+ * response (JSON or events); with a session id, messages outside of requests come on a GET stream.
+ */
+import type { Pool } from 'undici';
+import type { UpstreamConfig } from '../config.ts';
+import { EventReader } from '../upstream/event-stream.ts';
+import { createPool, toOwnHeaders } from '../upstream/http-upstream.ts';
+import type { CallFailure } from '../upstream/upstream.ts';
+import { MAX_MESSAGE_BYTES, type Carrier, type CarrierEvents, type CreateCarrier } from './carrier.ts';
+import { exchange, mediaTypeOf } from './http-exchange.ts';
+
+/** Past the calls: the GET stream, a probe, notifications. */
+const EXTRA_CONNECTIONS = 4;
+const REOPEN_STREAM_MS = 1_000;
+/** The end of a session is told, but not waited for longer than this. */
+const END_SESSION_MS = 1_000;
+const HTTP_OK = 200;
+const HTTP_ERROR = 300;
+
+/** Connections to the Streamable HTTP endpoint of this upstream. */
+export function createStreamableHttpCarriers(config: UpstreamConfig): CreateCarrier {
+  return (events) => new StreamableHttpCarrier(config, events);
+}
+
+class StreamableHttpCarrier implements Carrier {
+  readonly #events: CarrierEvents;
+  readonly #pool: Pool;
+  readonly #path: string;
+  readonly #headers: Record<string, string>;
+  readonly #running = new Map<number, () => void>();
+  #abortStream: (() => void) | undefined;
+  #reopenTimer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(config: UpstreamConfig, events: CarrierEvents) {
+    const url = new URL(config.url);
+    this.#events = events;
+    this.#pool = createPool(url, config.maxConcurrency + EXTRA_CONNECTIONS);
+    this.#path = `${url.pathname}${url.search}`;
+    this.#headers = toOwnHeaders(url, config.headers);
+  }
+
+  async open(): Promise<void> {}
+
+  agreed(version: string): void {
+    this.#headers['mcp-protocol-version'] = version;
+    if (this.#headers['mcp-session-id'] !== undefined) this.#openStream();
+  }
+
+  send(text: Buffer, requestId?: number): void {
+    const fail = (failure: CallFailure): void => {
+      if (requestId === undefined || !this.#running.delete(requestId)) return;
+      this.#events.lost(requestId, failure);
+    };
+    const reply = new ReplyReader(
+      (message) => {
+        if (requestId !== undefined) this.#events.message(message, requestId);
+      },
+      (limit) => {
+        abort();
+        fail({ kind: 'too-large', limit });
+      },
+    );
+    let status = 0;
+    const headers = {
+      ...this.#headers,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    };
+    const abort = exchange(
+      this.#pool,
+      { path: this.#path, method: 'POST', headers, body: text },
+      {
+        head: (code, received) => {
+          status = code;
+          const session = received['mcp-session-id'];
+          if (typeof session === 'string') this.#headers['mcp-session-id'] = session;
+          reply.start(mediaTypeOf(received));
+        },
+        data: (chunk) => reply.push(chunk),
+        end: () => {
+          const answer = reply.end();
+          // An error status may carry the answer; one that answers no request tells only that it was refused.
+          if (answer && (status < HTTP_ERROR || isAnswerTo(answer, requestId))) this.#events.message(answer, requestId);
+          fail(status === HTTP_OK ? { kind: 'cut-off' } : { kind: 'not-mcp', status });
+        },
+        failed: (wasSent) => fail(wasSent ? { kind: 'cut-off' } : { kind: 'unreachable' }),
+      },
+    );
+    if (requestId !== undefined) this.#running.set(requestId, abort);
+  }
+
+  abandon(requestId: number): void {
+    this.#running.get(requestId)?.();
+    this.#running.delete(requestId);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#reopenTimer);
+    this.#abortStream?.();
+    for (const abort of this.#running.values()) abort();
+    this.#running.clear();
+    if (this.#headers['mcp-session-id'] !== undefined) await this.#endSession();
+    await this.#pool.destroy();
+  }
+
+  #endSession(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, END_SESSION_MS);
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const options = { path: this.#path, method: 'DELETE' as const, headers: this.#headers };
+      exchange(this.#pool, options, { head: () => {}, data: () => {}, end: done, failed: done });
+    });
+  }
+
+  /** The stream for what belongs to no request; servers without one answer 405. */
+  #openStream(): void {
+    if (this.#isClosed) return;
+    const reader = new ReplyReader(
+      (message) => this.#events.message(message),
+      () => this.#abortStream?.(),
+    );
+    let isServed = false;
+    const again = (): void => {
+      if (isServed && !this.#isClosed) this.#reopenTimer = setTimeout(() => this.#openStream(), REOPEN_STREAM_MS);
+    };
+    const headers = { ...this.#headers, accept: 'text/event-stream' };
+    this.#abortStream = exchange(
+      this.#pool,
+      { path: this.#path, method: 'GET', headers },
+      {
+        head: (status, received) => {
+          isServed = status === HTTP_OK && mediaTypeOf(received) === 'text/event-stream';
+          reader.start(isServed ? 'text/event-stream' : '');
+        },
+        data: (chunk) => reader.push(chunk),
+        end: again,
+        failed: again,
+      },
+    );
+  }
+}
+
+/** Reads a response: events one by one, JSON as a whole, anything else not at all. */
+export class ReplyReader {
+  readonly #onLimit: (limit: number) => void;
+  readonly #reader: EventReader;
+  #type = '';
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(onEvent: (data: Buffer) => void, onLimit: (limit: number) => void) {
+    this.#onLimit = onLimit;
+    this.#reader = new EventReader((data) => {
+      this.#size = 0;
+      onEvent(data);
+    });
+  }
+
+  start(type: string): void {
+    this.#type = type;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#type !== 'text/event-stream' && this.#type !== 'application/json') return;
+    this.#size += chunk.length;
+    if (this.#size > MAX_MESSAGE_BYTES) return this.#onLimit(MAX_MESSAGE_BYTES);
+    if (this.#type === 'application/json') this.#chunks.push(chunk);
+    else this.#reader.push(chunk);
+  }
+
+  /** The whole JSON, if it was that. */
+  end(): Buffer | undefined {
+    return this.#chunks.length === 0 ? undefined : Buffer.concat(this.#chunks);
+  }
+}
+
+function isAnswerTo(answer: Buffer, requestId: number | undefined): boolean {
+  try {
+    const parsed: unknown = JSON.parse(answer.toString('utf8'));
+    return parsed !== null && typeof parsed === 'object' && 'id' in parsed && parsed.id === requestId;
+  } catch {
+    return false;
+  }
+}
