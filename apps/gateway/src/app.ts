@@ -2,6 +2,7 @@
 import { createService, type Service } from '@database-mcp/service';
 import type { Logger } from '@database-mcp/telemetry';
 import { createCatalogue, type Catalogue } from './catalogue/catalogue.ts';
+import { createListStore } from './catalogue/list-store.ts';
 import type { GatewayConfig, UpstreamConfig } from './config.ts';
 import { createAnswers } from './edge/answers.ts';
 import { createClassifier } from './edge/classify.ts';
@@ -35,6 +36,8 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     version: SERVICE_VERSION,
     upstreams: upstreams.members(),
     createHubTools: (listStates) => createHubTools(SERVICE_NAME, SERVICE_VERSION, listStates),
+    pageSize: config.pageSize,
+    store: config.cacheDirectory === undefined ? undefined : createListStore(config.cacheDirectory, logger),
     logger,
   });
   const closeUpstreams = async (): Promise<void> => {

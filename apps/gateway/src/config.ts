@@ -7,6 +7,8 @@ import { z } from 'zod';
 const DEFAULT_MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Proxies commonly end streams that are quiet for 30 to 60 s. */
 const DEFAULT_KEEP_ALIVE_MS = 15_000;
+/** Real installations have tens of tools; one page serves them without a second request. */
+const DEFAULT_PAGE_SIZE = 1_000;
 const DEFAULT_PORT = 8000;
 const MAX_PORT = 65_535;
 
@@ -45,6 +47,13 @@ const upstreamSchema = z
       .regex(/^[A-Za-z0-9_-]{0,32}$/, 'must be at most 32 of A-Z, a-z, 0-9, _ and -')
       .optional()
       .describe('Prefix of the published tool names; default "<name>_", may be empty'),
+    rewriteUris: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Publish the resource URIs of this server with its name in front ("<name>+<uri>", user interfaces as ' +
+          '"ui://<name>/…"): for a server whose URIs another one uses too',
+      ),
     headers: z
       .record(
         z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be an HTTP header name'),
@@ -113,6 +122,20 @@ export const gatewayFileSchema = z
       .max(600_000)
       .default(DEFAULT_KEEP_ALIVE_MS)
       .describe('An event stream that was quiet for this long gets a comment, so that proxies keep it open'),
+    pageSize: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(DEFAULT_PAGE_SIZE)
+      .describe('Items on one page of a list; clients ask for the next page with a cursor'),
+    cacheDirectory: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Folder that keeps the last lists of every server, so that a gateway that starts while one is down still ' +
+          'lists its tools; without it nothing is kept between runs',
+      ),
     upstreams: z
       .array(upstreamSchema)
       .min(1, 'must list at least one server')

@@ -4,23 +4,42 @@
  * except the one refresh for a name that is not known.
  */
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
-import { withoutCredentials, type UpstreamConfig } from '../config.ts';
+import { withoutCredentials } from '../config.ts';
 import type { HubTool, ServiceState } from '../hub-tools.ts';
-import type { Upstream } from '../upstream/upstream.ts';
-import { fetchLists, probeUpstream, type UpstreamLists } from './fetch-lists.ts';
+import { mergeCapabilities, type SharedCapabilities } from './capabilities.ts';
+import { fetchLists, probeUpstream } from './fetch-lists.ts';
 import { mergeInstructions } from './instructions.ts';
-import { describeCollision, mergeLists, type Collision, type MergedList } from './merged-list.ts';
+import type { ListKind } from './kinds.ts';
+import type { ListStore } from './list-store.ts';
+import {
+  createMember,
+  createSuccessor,
+  isUp,
+  mergeFreshness,
+  mergeMembers,
+  nextRefreshAt,
+  statusOf,
+  type CatalogueMember,
+  type Member,
+} from './member.ts';
+import { describeCollision, findChangedKinds, type Collision, type MergedList } from './merged-list.ts';
+
+export type { CatalogueMember } from './member.ts';
 
 /** What clients see of all upstreams at this moment. */
 export interface Catalogue {
   readonly list: MergedList;
   readonly instructions: string;
+  /** What the configured upstreams declared last, together. */
+  readonly capabilities: SharedCapabilities;
   /** Fetches the first lists (waiting a bounded time), then keeps them fresh. Rejects if published names collide. */
   start(): Promise<void>;
-  /** For how long clients may keep the list, and with whom they may share it. */
-  freshness(): { ttlMs: number; cacheScope: 'public' | 'private' };
+  /** For how long clients may keep a list, and with whom they may share it. */
+  freshness(kind: ListKind | 'discover'): { ttlMs: number; cacheScope: 'public' | 'private' };
   /** Asks the upstream whose prefix the unknown name has once more, rarely. Tells which upstream that was. */
-  refreshFor(toolName: string): Promise<UnknownName>;
+  refreshFor(name: string): Promise<UnknownName>;
+  /** Whether this upstream completes arguments. */
+  hasCompletions(upstream: string): boolean;
   states(): ServiceState[];
   /** Every upstream was asked once, whatever came of it. */
   isAttempted(): boolean;
@@ -29,77 +48,47 @@ export interface Catalogue {
    * new ones, then switches at once. Rejects if published names collide, and then nothing has changed.
    */
   setUpstreams(upstreams: readonly CatalogueMember[], onSwitch: () => void): Promise<void>;
-  /** Called whenever the merged list is another one, after the start. */
-  onChange(listener: () => void): void;
+  /** Called whenever merged lists are other ones, after the start, with their kinds. */
+  onChange(listener: ChangeListener): void;
   close(): void;
 }
 
 /** What is known of a name that is not in the table. `no-list`: its upstream never gave a list. */
 export type UnknownName = { kind: 'unknown' } | { kind: 'no-list'; upstream: string };
 
-/** One upstream, and what the configuration says of it. */
-export interface CatalogueMember {
-  config: UpstreamConfig;
-  upstream: Upstream;
-}
+/** Takes the kinds of lists that have changed. */
+export type ChangeListener = (kinds: ReadonlySet<ListKind>) => void;
 
 /** Options of {@link createCatalogue}. */
 export interface CatalogueOptions {
   version: string;
   upstreams: readonly CatalogueMember[];
   createHubTools: (listStates: () => readonly ServiceState[]) => HubTool[];
+  /** Items on one page of a list. */
+  pageSize: number;
+  /** Where the last lists are kept between runs, if anywhere. */
+  store?: ListStore;
   logger: Logger;
 }
 
 /** Two upstreams (or one and the gateway) publish the same name: the configuration must be mended. */
 export class CollisionError extends Error {
   constructor(collisions: readonly Collision[]) {
-    super(
-      `gateway.yaml: tool names collide:\n${collisions.map((each) => `  - ${describeCollision(each)}`).join('\n')}`,
-    );
+    super(`gateway.yaml: names collide:\n${collisions.map((each) => `  - ${describeCollision(each)}`).join('\n')}`);
     this.name = 'CollisionError';
   }
 }
 
-/** For upstreams that give no ttlMs. */
-const DEFAULT_TTL_MS = 60_000;
-/** A ttlMs of 0 must not become a storm of requests. */
-const MIN_REFRESH_MS = 5_000;
-/** Timers hold 31 bits; a day is as good as for ever. */
-const MAX_REFRESH_MS = 86_400_000;
 /** How often each upstream is looked after; one that is down is asked each time, so it is back within two seconds. */
 const TICK_MS = 1_000;
 /** How often an upstream that is up, and whose list is fresh, is asked for a sign of life. */
 const PROBE_EVERY_MS = 2_000;
-/** Refreshes come up to this part of the ttl early, so that replicas do not all ask at once. */
-const JITTER = 0.2;
 /** The start waits this long for the first lists; a server that hangs must not hold up the others. */
 const FIRST_LISTS_MS = 2_000;
 /** Unknown names cause at most one refresh of an upstream in this time, or they would be an amplifier. */
 const REFRESH_FOR_NAME_MS = 5_000;
 /** A call of an unknown name waits this long for that refresh at most. */
 const WAIT_FOR_NAME_MS = 1_000;
-/** While an upstream is down the list may change at any moment. */
-const DOWN_TTL_MS = 5_000;
-
-interface Member {
-  config: UpstreamConfig;
-  upstream: Upstream;
-  lists?: UpstreamLists;
-  fetchedAt: number;
-  refreshAt: number;
-  probeAt: number;
-  /** Why the last attempt failed. */
-  problem?: string;
-  attempted: boolean;
-  /** It lost names to others; told in its status. */
-  hasCollision: boolean;
-  inProgress?: { isFetch: boolean; done: Promise<void> };
-  refreshedForNameAt: number;
-  timer?: NodeJS.Timeout;
-  /** The configuration does not name it any more; what is still asked of it is of no interest. */
-  isGone: boolean;
-}
 
 /** Creates the catalogue; it is empty until it is started. */
 export function createCatalogue(options: CatalogueOptions): Catalogue {
@@ -110,22 +99,24 @@ class RefreshingCatalogue implements Catalogue {
   readonly #options: CatalogueOptions;
   #members: Member[];
   readonly #hubTools: HubTool[];
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners: ChangeListener[] = [];
   #isStarting = true;
   #isClosed = false;
   #told = new Set<string>();
   list: MergedList;
   instructions: string;
+  capabilities: SharedCapabilities = mergeCapabilities([]);
 
   constructor(options: CatalogueOptions) {
     this.#options = options;
     this.#members = options.upstreams.map(createMember);
     this.#hubTools = options.createHubTools(() => this.states());
-    this.list = mergeLists(this.#hubTools, []);
+    this.list = mergeMembers(this.#hubTools, [], options.pageSize);
     this.instructions = mergeInstructions(this.#members.map(({ config }) => config));
   }
 
   async start(): Promise<void> {
+    await this.#recall(this.#members);
     await atMost(FIRST_LISTS_MS, Promise.all(this.#members.map((member) => this.#refresh(member))));
     refuseCollisions(this.list);
     this.#isStarting = false;
@@ -139,10 +130,11 @@ class RefreshingCatalogue implements Catalogue {
       (each) => before.find((member) => member.upstream === each.upstream) ?? createSuccessor(each, before),
     );
     const added = next.filter((member) => !before.includes(member));
+    await this.#recall(added.filter(({ lists }) => lists === undefined));
     await atMost(FIRST_LISTS_MS, Promise.all(added.map((member) => this.#refresh(member))));
     try {
       if (this.#isClosed) throw new Error('the gateway is ending');
-      refuseCollisions(mergeMembers(this.#hubTools, next));
+      refuseCollisions(mergeMembers(this.#hubTools, next, this.#options.pageSize));
     } catch (error) {
       for (const member of added) member.isGone = true;
       throw error;
@@ -158,7 +150,7 @@ class RefreshingCatalogue implements Catalogue {
     this.#merge();
   }
 
-  onChange(listener: () => void): void {
+  onChange(listener: ChangeListener): void {
     this.#listeners.push(listener);
   }
 
@@ -167,21 +159,12 @@ class RefreshingCatalogue implements Catalogue {
     for (const member of this.#members) unwatch(member);
   }
 
-  freshness(): { ttlMs: number; cacheScope: 'public' | 'private' } {
-    const now = performance.now();
-    let ttlMs = DEFAULT_TTL_MS;
-    let cacheScope: 'public' | 'private' = 'public';
-    for (const member of this.#members) {
-      const given = member.lists?.ttlMs ?? DEFAULT_TTL_MS;
-      const remaining = isUp(member) && member.lists ? given - (now - member.fetchedAt) : DOWN_TTL_MS;
-      ttlMs = Math.min(ttlMs, remaining);
-      if (member.lists?.cacheScope === 'private') cacheScope = 'private';
-    }
-    return { ttlMs: Math.max(0, Math.floor(ttlMs)), cacheScope };
+  freshness(kind: ListKind | 'discover'): { ttlMs: number; cacheScope: 'public' | 'private' } {
+    return mergeFreshness(this.#members, kind);
   }
 
-  async refreshFor(toolName: string): Promise<UnknownName> {
-    const member = this.#memberFor(toolName);
+  async refreshFor(name: string): Promise<UnknownName> {
+    const member = this.#memberFor(name);
     if (!member) return { kind: 'unknown' };
     const now = performance.now();
     if (now - member.refreshedForNameAt >= REFRESH_FOR_NAME_MS) {
@@ -189,6 +172,11 @@ class RefreshingCatalogue implements Catalogue {
       if (isUp(member)) await atMost(WAIT_FOR_NAME_MS, this.#refresh(member));
     }
     return member.lists ? { kind: 'unknown' } : { kind: 'no-list', upstream: member.config.name };
+  }
+
+  hasCompletions(upstream: string): boolean {
+    const member = this.#members.find(({ config }) => config.name === upstream);
+    return member?.lists?.capabilities?.['completions'] !== undefined;
   }
 
   states(): ServiceState[] {
@@ -205,9 +193,17 @@ class RefreshingCatalogue implements Catalogue {
   }
 
   /** The upstream with the longest prefix that the name begins with. */
-  #memberFor(toolName: string): Member | undefined {
-    const candidates = this.#members.filter(({ config }) => toolName.startsWith(config.prefix));
+  #memberFor(name: string): Member | undefined {
+    const candidates = this.#members.filter(({ config }) => name.startsWith(config.prefix));
     return candidates.toSorted((a, b) => b.config.prefix.length - a.config.prefix.length)[0];
+  }
+
+  /** What upstreams listed in an earlier run, until they list it anew. */
+  async #recall(members: readonly Member[]): Promise<void> {
+    const { store } = this.#options;
+    if (!store) return;
+    for (const member of members) member.lists = await store.load(member.config);
+    this.#merge();
   }
 
   #watch(member: Member): void {
@@ -246,7 +242,7 @@ class RefreshingCatalogue implements Catalogue {
   }
 
   async #fetch(member: Member): Promise<void> {
-    const outcome = await fetchLists(member.upstream, this.#options.version);
+    const outcome = await fetchLists(member.upstream, this.#options.version, member.lists);
     const now = performance.now();
     member.attempted = true;
     member.probeAt = now + PROBE_EVERY_MS;
@@ -254,15 +250,16 @@ class RefreshingCatalogue implements Catalogue {
     if (outcome.kind === 'failed') return;
     member.lists = outcome.value;
     member.fetchedAt = now;
-    const every = Math.min(MAX_REFRESH_MS, Math.max(MIN_REFRESH_MS, outcome.value.ttlMs ?? DEFAULT_TTL_MS));
-    member.refreshAt = now + every * (1 - JITTER * Math.random());
+    member.refreshAt = nextRefreshAt(outcome.value, now);
+    if (!member.isGone) this.#options.store?.save(member.config, outcome.value);
     this.#merge();
   }
 
   #merge(): void {
-    const merged = mergeMembers(this.#hubTools, this.#members);
-    const changed = merged.version !== this.list.version;
+    const merged = mergeMembers(this.#hubTools, this.#members, this.#options.pageSize);
+    const changed = findChangedKinds(this.list, merged);
     this.list = merged;
+    this.capabilities = mergeCapabilities(this.#members.map(({ lists }) => lists?.capabilities));
     this.instructions = mergeInstructions(
       this.#members.map(({ config, lists }) => ({ ...config, instructions: lists?.instructions })),
     );
@@ -271,7 +268,7 @@ class RefreshingCatalogue implements Catalogue {
     }
     if (this.#isStarting) return;
     this.#report();
-    if (changed) for (const listener of this.#listeners) listener();
+    if (changed.size > 0) for (const listener of this.#listeners) listener(changed);
   }
 
   /** Problems of lists are told once, not at each refresh. */
@@ -304,53 +301,15 @@ class RefreshingCatalogue implements Catalogue {
   }
 }
 
-function createMember({ config, upstream }: CatalogueMember): Member {
-  return {
-    config,
-    upstream,
-    fetchedAt: 0,
-    refreshAt: 0,
-    probeAt: 0,
-    attempted: false,
-    hasCollision: false,
-    refreshedForNameAt: -Infinity,
-    isGone: false,
-  };
-}
-
-/** A server whose entry changed is still the same server at the same URL: what it listed last is not forgotten. */
-function createSuccessor(added: CatalogueMember, before: readonly Member[]): Member {
-  const { name, url } = added.config;
-  const former = before.find(({ config }) => config.name === name && config.url === url);
-  return { ...createMember(added), lists: former?.lists, fetchedAt: former?.fetchedAt ?? 0 };
-}
-
 function unwatch(member: Member): void {
   member.isGone = true;
   clearInterval(member.timer);
-}
-
-function mergeMembers(hubTools: readonly HubTool[], members: readonly Member[]): MergedList {
-  return mergeLists(
-    hubTools,
-    members.map(({ config, lists }) => ({ name: config.name, prefix: config.prefix, tools: lists?.tools ?? [] })),
-  );
 }
 
 /** Only between two owners: what one upstream doubles is its own business, and logged. */
 function refuseCollisions(list: MergedList): void {
   const collisions = list.collisions.filter(({ first: owner, second }) => owner !== second);
   if (collisions.length > 0) throw new CollisionError(collisions);
-}
-
-function isUp(member: Member): boolean {
-  return member.problem === undefined && member.upstream.isReachable();
-}
-
-function statusOf(member: Member): ServiceState['status'] {
-  if (!isUp(member)) return 'down';
-  const isPartial = member.hasCollision || (member.lists?.problems.length ?? 0) > 0;
-  return isPartial ? 'degraded' : 'up';
 }
 
 /** Waits for the work, but not longer than that. */

@@ -1,5 +1,5 @@
 /**
- * Asks one upstream what it offers: every page of its tools, kept as source text, and its instructions.
+ * Asks one upstream what it offers: every page of the lists that it declares, and its instructions.
  * Decides nothing about names or other upstreams.
  */
 import {
@@ -8,27 +8,26 @@ import {
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
 import { isObject, MODERN_VERSION, type JsonObject } from '../edge/classify.ts';
-import { findMember, findValue, listElements, type Span } from '../json-spans.ts';
 import { collectReply } from '../upstream/collect-reply.ts';
 import type { CallFailure, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
+import { forEachKind, LIST_KINDS, type KindSpec, type ListKind } from './kinds.ts';
+import { readItems, type ListItem, type ReadItems } from './list-items.ts';
 
-/** One tool as the upstream described it. */
-export interface ToolSource {
-  name: string;
-  /** The tool object, byte for byte. */
-  text: Buffer;
-  /** Where in `text` the value of `name` stands. */
-  nameSpan: Span;
+/** For how long a result may be kept, and with whom it may be shared. */
+export interface Freshness {
+  /** Undefined when the upstream gave none. */
+  ttlMs?: number;
+  cacheScope: 'public' | 'private';
 }
 
 /** Everything one upstream offers. */
 export interface UpstreamLists {
-  tools: ToolSource[];
-  /** Undefined when the upstream gave none. */
-  ttlMs?: number;
-  cacheScope: 'public' | 'private';
+  /** What it declared in `server/discover`; undefined when it declared nothing. */
+  capabilities?: JsonObject;
+  items: Record<ListKind, readonly ListItem[]>;
+  freshness: Record<ListKind | 'discover', Freshness>;
   instructions?: string;
-  /** What was wrong with tools that were left out. */
+  /** What was wrong with items that were left out. */
   problems: string[];
 }
 
@@ -41,26 +40,102 @@ const MAX_PAGES = 1_000;
 /** One request for a list or for `server/discover`; a server that needs longer counts as down. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** Fetches the whole list and the instructions. */
-export async function fetchLists(upstream: Upstream, version: string): Promise<FetchOutcome<UpstreamLists>> {
-  const lists: UpstreamLists = { tools: [], cacheScope: 'public', problems: [] };
+/**
+ * Fetches all lists that the upstream declares. What it fails to tell this time (while its tools can be had) is taken
+ * from what it told before, so that nothing flaps.
+ */
+export async function fetchLists(
+  upstream: Upstream,
+  version: string,
+  before?: UpstreamLists,
+): Promise<FetchOutcome<UpstreamLists>> {
+  const lists = await discover(upstream, version, before);
+  for (const spec of LIST_KINDS) {
+    if (!isDeclared(lists.capabilities, spec)) continue;
+    const fetched = await fetchKind(upstream, version, spec);
+    if (fetched.kind === 'value') {
+      lists.items[spec.kind] = fetched.value.items;
+      lists.freshness[spec.kind] = fetched.value.freshness;
+      lists.problems.push(...fetched.value.problems);
+      continue;
+    }
+    // An error answer to a further list is a fault of that list alone; without an answer the upstream is down.
+    if (spec.kind === 'tools' || fetched.failure !== undefined) return fetched;
+    lists.items[spec.kind] = before?.items[spec.kind] ?? [];
+    lists.problems.push(`its ${spec.method}: ${fetched.reason}`);
+  }
+  return { kind: 'value', value: lists };
+}
+
+/** Tools are what servers are for: one that declares nothing at all is asked for them. */
+function isDeclared(capabilities: JsonObject | undefined, spec: KindSpec): boolean {
+  return capabilities === undefined ? spec.kind === 'tools' : isObject(capabilities[spec.capability]);
+}
+
+async function discover(upstream: Upstream, version: string, before?: UpstreamLists): Promise<UpstreamLists> {
+  const answer = await ask(upstream, 'server/discover', {}, version);
+  const lists: UpstreamLists = {
+    items: forEachKind(() => []),
+    freshness: { ...forEachKind(() => PUBLIC), discover: PUBLIC },
+    problems: [],
+  };
+  if (answer.kind === 'failed') {
+    if (before) Object.assign(lists, { capabilities: before.capabilities, instructions: before.instructions });
+    return lists;
+  }
+  const { capabilities, instructions } = answer.value.result;
+  lists.freshness.discover = addFreshness(undefined, answer.value.result);
+  if (isObject(capabilities)) lists.capabilities = capabilities;
+  if (typeof instructions === 'string' && instructions.trim() !== '') lists.instructions = instructions.trim();
+  return lists;
+}
+
+const PUBLIC: Freshness = { cacheScope: 'public' };
+
+async function fetchKind(
+  upstream: Upstream,
+  version: string,
+  spec: KindSpec,
+): Promise<FetchOutcome<ReadItems & { freshness: Freshness }>> {
+  const all: ReadItems = { items: [], problems: [] };
+  let freshness: Freshness | undefined;
   let cursor: unknown;
+  let bytes = 0;
   for (let page = 0; page < MAX_PAGES; page++) {
     const params = cursor === undefined ? {} : { cursor };
-    const fetched = await ask(upstream, 'tools/list', params, version);
+    const fetched = await ask(upstream, spec.method, params, version);
     if (fetched.kind === 'failed') return fetched;
     const { result, text } = fetched.value;
-    if (!Array.isArray(result['tools'])) return { kind: 'failed', reason: 'its tools/list result has no tools array' };
-    addTools(lists, result['tools'], text);
-    if (page === 0 && typeof result['ttlMs'] === 'number') lists.ttlMs = result['ttlMs'];
-    if (result['cacheScope'] === 'private') lists.cacheScope = 'private';
-    cursor = result['nextCursor'];
-    if (typeof cursor !== 'string') {
-      const discovered = await fetchInstructions(upstream, version);
-      return { kind: 'value', value: { ...lists, instructions: discovered } };
+    const values = result[spec.member];
+    if (!Array.isArray(values)) {
+      return { kind: 'failed', reason: `its ${spec.method} result has no ${spec.member} array` };
     }
+    bytes += text.length;
+    if (bytes > MAX_LIST_BYTES) {
+      return { kind: 'failed', reason: `its ${spec.method} is larger than ${MAX_LIST_BYTES} bytes` };
+    }
+    const read = readItems(spec, values, text, 'result', spec.member);
+    all.items.push(...read.items);
+    all.problems.push(...read.problems);
+    freshness = addFreshness(freshness, result);
+    const { nextCursor } = result;
+    if (typeof nextCursor !== 'string') return { kind: 'value', value: { ...all, freshness } };
+    if (nextCursor === cursor) {
+      return { kind: 'failed', reason: `its ${spec.method} names the same page again and again` };
+    }
+    cursor = nextCursor;
   }
-  return { kind: 'failed', reason: `its tools/list has more than ${MAX_PAGES} pages` };
+  return { kind: 'failed', reason: `its ${spec.method} has more than ${MAX_PAGES} pages` };
+}
+
+/** Of several pages the shortest time counts, and one private page makes all private (S26, S27, G10). */
+function addFreshness(before: Freshness | undefined, { ttlMs, cacheScope }: JsonObject): Freshness {
+  const given = typeof ttlMs === 'number' && Number.isInteger(ttlMs) && ttlMs >= 0 ? ttlMs : undefined;
+  const known = before?.ttlMs;
+  return {
+    ttlMs: given === undefined || known === undefined ? (given ?? known) : Math.min(given, known),
+    cacheScope: before?.cacheScope === 'private' || cacheScope === 'private' ? 'private' : 'public',
+  };
 }
 
 /** Whether the upstream answers at all. */
@@ -68,44 +143,6 @@ export async function probeUpstream(upstream: Upstream, version: string): Promis
   const answer = await ask(upstream, 'server/discover', {}, version);
   // A JSON-RPC error or an odd result is an answer too; only lists decide whether it is one that can be used.
   return answer.kind === 'value' || answer.failure === undefined || answer.failure.kind === 'protocol-fault';
-}
-
-async function fetchInstructions(upstream: Upstream, version: string): Promise<string | undefined> {
-  const discovered = await ask(upstream, 'server/discover', {}, version);
-  const instructions = discovered.kind === 'value' ? discovered.value.result['instructions'] : undefined;
-  return typeof instructions === 'string' && instructions.trim() !== '' ? instructions.trim() : undefined;
-}
-
-function addTools(lists: UpstreamLists, tools: readonly unknown[], text: Buffer): void {
-  const array = findValue(text, 'result', 'tools');
-  if (!array) return;
-  for (const [index, span] of listElements(text, array.start).entries()) {
-    const problem = findToolProblem(tools[index]);
-    const nameSpan = problem === undefined ? findMember(text, span.start, 'name') : undefined;
-    if (!nameSpan) {
-      lists.problems.push(`tool ${index + 1} of the list: ${problem ?? 'its name was not found'}`);
-      continue;
-    }
-    lists.tools.push({
-      name: JSON.parse(text.toString('utf8', nameSpan.start, nameSpan.end)),
-      // A copy, so that the kept tool does not hold the whole page in memory.
-      text: Buffer.from(text.subarray(span.start, span.end)),
-      nameSpan: { start: nameSpan.start - span.start, end: nameSpan.end - span.start },
-    });
-  }
-}
-
-/** Why clients could not use the tool, or undefined (MCP 2026-07-28 server/tools, S31). */
-function findToolProblem(tool: unknown): string | undefined {
-  if (!isObject(tool)) return 'it is no object';
-  const { name, description, inputSchema, outputSchema, annotations } = tool;
-  if (typeof name !== 'string' || name === '') return 'it has no name';
-  const label = JSON.stringify(name);
-  if (!isObject(inputSchema) || inputSchema['type'] !== 'object') return `${label} has no inputSchema of type object`;
-  if (description !== undefined && typeof description !== 'string') return `${label} has a description that is no text`;
-  if (outputSchema !== undefined && !isObject(outputSchema)) return `${label} has an outputSchema that is no object`;
-  if (annotations !== undefined && !isObject(annotations)) return `${label} has annotations that are no object`;
-  return undefined;
 }
 
 async function ask(

@@ -1,17 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findMember } from '../json-spans.ts';
-import type { ToolSource } from './fetch-lists.ts';
-import { describeCollision, HUB_OWNER, mergeLists } from './merged-list.ts';
+import { forEachKind } from './kinds.ts';
+import type { ListItem } from './list-items.ts';
+import { describeCollision, HUB_OWNER, mergeLists, type MergeInput } from './merged-list.ts';
 import { toPublishedName } from './published-names.ts';
 
 const HUB = [{ name: 'health_check', text: '{"name":"health_check"}', run: () => ({}) }];
 
-function source(text: string): ToolSource {
+function source(text: string): ListItem {
   const bytes = Buffer.from(text);
   const nameSpan = findMember(bytes, 0, 'name');
   assert.ok(nameSpan);
   return { name: JSON.parse(text).name, text: bytes, nameSpan };
+}
+
+function withTools(name: string, prefix: string, tools: readonly ListItem[]): MergeInput {
+  const items = { ...forEachKind((): ListItem[] => []), tools };
+  return { name, prefix, rewriteUris: false, hasResources: false, items };
 }
 
 const NAMES = [
@@ -42,27 +48,27 @@ test('a name that does not fit gets a hashed tail, always the same and different
 test('tools stand in configuration order, then by name, and keep every byte but the name', () => {
   const odd = '{ "x": 9007199254740993, "name":"b" ,"inputSchema" : {"type":"object"}, "t":"\\u00e9é" }';
   const inputs = [
-    { name: 'z', prefix: 'z_', tools: [source(odd), source('{"name":"a"}')] },
-    { name: 'a', prefix: 'a_', tools: [source('{"name":"a_q"}')] },
+    withTools('z', 'z_', [source(odd), source('{"name":"a"}')]),
+    withTools('a', 'a_', [source('{"name":"a_q"}')]),
   ];
-  const merged = mergeLists(HUB, inputs);
+  const merged = mergeLists(HUB, inputs, 1_000);
   assert.deepEqual([...merged.routes.keys()], ['health_check', 'z_b', 'z_a', 'a_q']);
   const renamed = odd.replace('"b"', '"z_b"');
   const expected = `"tools":[{"name":"health_check"},{"name":"z_a"},${renamed},{"name":"a_q"}]`;
-  assert.equal(merged.pages.get(undefined)?.fields.toString(), expected);
+  assert.equal(merged.kinds.tools.pages.get(undefined)?.fields.toString(), expected);
   assert.deepEqual(merged.routes.get('z_b'), { kind: 'upstream', upstream: 'z', upstreamName: 'b' });
-  assert.deepEqual(mergeLists(HUB, inputs).version, merged.version);
+  assert.deepEqual(mergeLists(HUB, inputs, 1_000).kinds.tools.version, merged.kinds.tools.version);
 });
 
 test('of two equal published names the first stays, and the collision names both owners', () => {
   const inputs = [
-    { name: 'one', prefix: '', tools: [source('{"name":"q"}')] },
-    { name: 'two', prefix: '', tools: [source('{"name":"q"}'), source('{"name":"health_check"}')] },
+    withTools('one', '', [source('{"name":"q"}')]),
+    withTools('two', '', [source('{"name":"q"}'), source('{"name":"health_check"}')]),
   ];
-  const { collisions, routes } = mergeLists(HUB, inputs);
+  const { collisions, routes } = mergeLists(HUB, inputs, 1_000);
   assert.deepEqual(collisions, [
-    { published: 'q', first: 'one', second: 'two' },
-    { published: 'health_check', first: HUB_OWNER, second: 'two' },
+    { kind: 'tools', published: 'q', first: 'one', second: 'two' },
+    { kind: 'tools', published: 'health_check', first: HUB_OWNER, second: 'two' },
   ]);
   const route = routes.get('q');
   assert.ok(route?.kind === 'upstream' && route.upstream === 'one');
@@ -73,7 +79,7 @@ test('of two equal published names the first stays, and the collision names both
 
 test('a list of more than a thousand tools has pages that join without gap or overlap', () => {
   const tools = Array.from({ length: 2_500 }, (_, index) => source(`{"name":"t${String(index).padStart(4, '0')}"}`));
-  const { pages } = mergeLists([], [{ name: 'big', prefix: '', tools }]);
+  const { pages } = mergeLists([], [withTools('big', '', tools)], 1_000).kinds.tools;
   const names: string[] = [];
   let cursor: string | undefined;
   do {

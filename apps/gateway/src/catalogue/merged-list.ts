@@ -1,24 +1,50 @@
 /**
- * Merges the lists of all upstreams into what clients see: the table of published names, and the pages of `tools/list`
- * as bytes. Pure, and the same bytes in every process that has the same lists.
+ * Merges the lists of all upstreams into what clients see: the tables of published names, and the pages of each list as
+ * bytes. Pure, and the same bytes in every process that has the same lists.
  */
 import { createHash } from 'node:crypto';
 import type { HubTool } from '../hub-tools.ts';
-import type { ToolSource } from './fetch-lists.ts';
+import { splice } from '../json-spans.ts';
+import { forEachKind, LIST_KINDS, type KindSpec, type ListKind } from './kinds.ts';
+import type { ListItem } from './list-items.ts';
+import type { ParamHeader } from './param-headers.ts';
 import { toPublishedName } from './published-names.ts';
+import { toPublishedUri } from './published-uris.ts';
+import { rewriteListItem } from './rewrite-uris.ts';
+import { createUriRouter, type UriRouter } from './uri-router.ts';
 
-/** Where a published name leads. `upstreamName` differs from it when the prefix must be stripped on the way up. */
-export type Route = { kind: 'hub'; tool: HubTool } | { kind: 'upstream'; upstream: string; upstreamName: string };
+/** A name that leads to an upstream. `upstreamName` differs from the published one when it must change on the way up. */
+export interface UpstreamRoute {
+  kind: 'upstream';
+  upstream: string;
+  upstreamName: string;
+  /** Undefined for nearly all: then requests and answers pass as they are. */
+  special?: RouteSpecial;
+}
+
+/** What a route needs beyond passing bytes. */
+export interface RouteSpecial {
+  /** Arguments that headers must repeat. */
+  headers?: readonly ParamHeader[];
+  /** URIs are translated in both directions. */
+  rewriteUris?: boolean;
+}
+
+/** Where a published name leads. */
+export type Route = { kind: 'hub'; tool: HubTool } | UpstreamRoute;
 
 /** The lists of one upstream, in the order of the configuration. */
 export interface MergeInput {
   name: string;
   prefix: string;
-  tools: readonly ToolSource[];
+  rewriteUris: boolean;
+  hasResources: boolean;
+  items: Readonly<Record<ListKind, readonly ListItem[]>>;
 }
 
-/** Two tools that would have the same published name; the first keeps it. */
+/** Two items that would have the same published name or URI; the first keeps it. */
 export interface Collision {
+  kind: ListKind;
   published: string;
   /** `the gateway itself`, or the name of an upstream. */
   first: string;
@@ -30,23 +56,30 @@ export interface ListPage {
   fields: Buffer;
 }
 
-/** What clients see. */
-export interface MergedList {
-  routes: ReadonlyMap<string, Route>;
+/** What clients see of one kind. */
+export interface MergedKind {
+  /** By published name, URI or URI template. */
+  routes: ReadonlyMap<string, UpstreamRoute>;
   /** By cursor; the first page has the cursor undefined. */
   pages: ReadonlyMap<string | undefined, ListPage>;
-  /** Published names by upstream, sorted. */
-  namesByUpstream: ReadonlyMap<string, readonly string[]>;
-  collisions: readonly Collision[];
-  warnings: readonly string[];
   /** Differs when anything in the list differs. */
   version: string;
 }
 
+/** What clients see. */
+export interface MergedList {
+  /** Of tools; the gateway's own among them. */
+  routes: ReadonlyMap<string, Route>;
+  kinds: Readonly<Record<ListKind, MergedKind>>;
+  uris: UriRouter;
+  /** Published names of tools by upstream, sorted. */
+  namesByUpstream: ReadonlyMap<string, readonly string[]>;
+  collisions: readonly Collision[];
+  warnings: readonly string[];
+}
+
 /** How the gateway's own tools are called in messages. */
 export const HUB_OWNER = 'the gateway itself';
-/** Real installations have tens of tools; one page serves them without a second request. */
-const TOOLS_PER_PAGE = 1_000;
 /** Enough of the hash that an old cursor is known as such. */
 const VERSION_CHARS = 16;
 
@@ -56,57 +89,80 @@ interface Entry {
 }
 
 /** Merges: hub tools first, then by configuration order, then by name. */
-export function mergeLists(hubTools: readonly HubTool[], inputs: readonly MergeInput[]): MergedList {
-  const routes = new Map<string, Route>();
-  const entries: Entry[] = [];
+export function mergeLists(hubTools: readonly HubTool[], inputs: readonly MergeInput[], pageSize: number): MergedList {
   const collisions: Collision[] = [];
   const warnings: string[] = [];
-  const namesByUpstream = new Map<string, readonly string[]>();
-  for (const tool of hubTools) {
-    routes.set(tool.name, { kind: 'hub', tool });
-    entries.push({ published: tool.name, text: Buffer.from(tool.text) });
-  }
-  for (const input of inputs) {
-    const added: Entry[] = [];
-    for (const tool of input.tools) {
-      const { name: published, altered } = toPublishedName(input.prefix, tool.name);
-      const taken = routes.get(published);
-      if (taken) {
-        collisions.push({ published, first: taken.kind === 'hub' ? HUB_OWNER : taken.upstream, second: input.name });
-        continue;
+  const namesByUpstream = new Map(inputs.map(({ name }): [string, string[]] => [name, []]));
+  const hubNames = new Set(hubTools.map(({ name }) => name));
+  const kinds = forEachKind((spec): MergedKind => {
+    const routes = new Map<string, UpstreamRoute>();
+    const isTools = spec.kind === 'tools';
+    const entries: Entry[] = isTools
+      ? hubTools.map(({ name, text }) => ({ published: name, text: Buffer.from(text) }))
+      : [];
+    for (const input of inputs) {
+      const added: Entry[] = [];
+      for (const item of input.items[spec.kind]) {
+        const { name: published, altered } = publish(spec, input, item);
+        const isHubs = isTools && hubNames.has(published);
+        const taken = isHubs ? HUB_OWNER : routes.get(published)?.upstream;
+        if (taken !== undefined) {
+          collisions.push({ kind: spec.kind, published, first: taken, second: input.name });
+          continue;
+        }
+        if (altered) warnings.push(describeAltered(input.name, item.name, published, altered));
+        routes.set(published, toRoute(input, item));
+        added.push({ published, text: toPublishedText(input, item, published) });
       }
-      if (altered) warnings.push(describeAltered(input.name, tool.name, published, altered));
-      routes.set(published, { kind: 'upstream', upstream: input.name, upstreamName: tool.name });
-      added.push({ published, text: rename(tool, published) });
+      added.sort((a, b) => (a.published < b.published ? -1 : 1));
+      if (isTools) namesByUpstream.set(input.name, added.map((entry) => entry.published)); // prettier-ignore
+      entries.push(...added);
     }
-    added.sort((a, b) => (a.published < b.published ? -1 : 1));
-    namesByUpstream.set(
-      input.name,
-      added.map((entry) => entry.published),
-    );
-    entries.push(...added);
-  }
-  const version = hashOf(entries);
-  return { routes, pages: toPages(entries, version), namesByUpstream, collisions, warnings, version };
+    const version = hashOf(entries);
+    return { routes, pages: toPages(spec.member, entries, version, pageSize), version };
+  });
+  const routes = new Map<string, Route>(hubTools.map((tool) => [tool.name, { kind: 'hub', tool }]));
+  for (const [name, route] of kinds.tools.routes) routes.set(name, route);
+  const uris = createUriRouter(inputs, kinds.resources.routes, kinds.resourceTemplates.routes);
+  return { routes, kinds, uris, namesByUpstream, collisions, warnings };
+}
+
+/** The kinds whose lists differ. */
+export function findChangedKinds(before: MergedList, after: MergedList): ReadonlySet<ListKind> {
+  const changed = LIST_KINDS.filter(({ kind }) => before.kinds[kind].version !== after.kinds[kind].version);
+  return new Set(changed.map(({ kind }) => kind));
 }
 
 /** The collision as one sentence for an operator. */
-export function describeCollision({ published, first, second }: Collision): string {
+export function describeCollision({ kind, published, first, second }: Collision): string {
   const owner = (name: string): string => (name === HUB_OWNER ? name : `upstream ${JSON.stringify(name)}`);
-  if (first === second) return `${owner(first)} lists two tools that would both be published as ${published}`;
-  return `${owner(first)} and ${owner(second)} would both publish ${published}; give one of them another prefix`;
+  const isUri = kind === 'resources' || kind === 'resourceTemplates';
+  const what = isUri ? 'resources' : kind;
+  if (first === second) return `${owner(first)} lists two ${what} that would both be published as ${published}`;
+  const remedy = isUri ? 'set rewriteUris: true for one of them' : 'give one of them another prefix';
+  return `${owner(first)} and ${owner(second)} would both publish ${published}; ${remedy}`;
 }
 
 function describeAltered(upstream: string, name: string, published: string, altered: string): string {
   const reason = altered === 'too long' ? 'is too long with its prefix' : 'has characters that clients do not accept';
-  return `upstream ${JSON.stringify(upstream)}: the tool name ${JSON.stringify(name)} ${reason}; it is published as ${published}`;
+  return `upstream ${JSON.stringify(upstream)}: the name ${JSON.stringify(name)} ${reason}; it is published as ${published}`;
 }
 
-function rename(tool: ToolSource, published: string): Buffer {
-  if (tool.name === published) return tool.text;
-  const { text, nameSpan } = tool;
-  const name = Buffer.from(JSON.stringify(published));
-  return Buffer.concat([text.subarray(0, nameSpan.start), name, text.subarray(nameSpan.end)]);
+function publish(spec: KindSpec, input: MergeInput, { name }: ListItem): ReturnType<typeof toPublishedName> {
+  if (spec.key === 'name') return toPublishedName(input.prefix, name);
+  return { name: input.rewriteUris ? toPublishedUri(input.name, name) : name };
+}
+
+function toRoute({ name, rewriteUris }: MergeInput, item: ListItem): UpstreamRoute {
+  const route: UpstreamRoute = { kind: 'upstream', upstream: name, upstreamName: item.name };
+  if (!rewriteUris && !item.headers) return route;
+  return { ...route, special: { headers: item.headers, rewriteUris } };
+}
+
+function toPublishedText(input: MergeInput, item: ListItem, published: string): Buffer {
+  const { text, nameSpan } = item;
+  const renamed = item.name === published ? text : splice(text, nameSpan, JSON.stringify(published));
+  return input.rewriteUris ? rewriteListItem(renamed, (uri) => toPublishedUri(input.name, uri)) : renamed;
 }
 
 function hashOf(entries: readonly Entry[]): string {
@@ -115,17 +171,22 @@ function hashOf(entries: readonly Entry[]): string {
   return hash.digest('hex').slice(0, VERSION_CHARS);
 }
 
-function toPages(entries: readonly Entry[], version: string): Map<string | undefined, ListPage> {
+function toPages(
+  member: string,
+  entries: readonly Entry[],
+  version: string,
+  pageSize: number,
+): Map<string | undefined, ListPage> {
   const pages = new Map<string | undefined, ListPage>();
   const toCursor = (offset: number): string => Buffer.from(`${version}.${offset}`).toString('base64url');
-  for (let offset = 0; offset === 0 || offset < entries.length; offset += TOOLS_PER_PAGE) {
+  for (let offset = 0; offset === 0 || offset < entries.length; offset += pageSize) {
     const parts: Buffer[] = [];
-    for (const [index, { text }] of entries.slice(offset, offset + TOOLS_PER_PAGE).entries()) {
+    for (const [index, { text }] of entries.slice(offset, offset + pageSize).entries()) {
       parts.push(Buffer.from(index === 0 ? '' : ','), text);
     }
-    const next = offset + TOOLS_PER_PAGE;
+    const next = offset + pageSize;
     const tail = next < entries.length ? `],"nextCursor":${JSON.stringify(toCursor(next))}` : ']';
-    const fields = Buffer.concat([Buffer.from('"tools":['), ...parts, Buffer.from(tail)]);
+    const fields = Buffer.concat([Buffer.from(`"${member}":[`), ...parts, Buffer.from(tail)]);
     pages.set(offset === 0 ? undefined : toCursor(offset), { fields });
   }
   return pages;

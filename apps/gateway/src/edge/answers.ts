@@ -2,6 +2,8 @@
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
 import { toErrorResult, toErrorText, toJsonRpcError, JSON_RPC_ERROR, type Failure } from '@database-mcp/errors';
 import type { Catalogue } from '../catalogue/catalogue.ts';
+import { toServerCapabilities } from '../catalogue/capabilities.ts';
+import type { ListKind } from '../catalogue/kinds.ts';
 import type { ListPage } from '../catalogue/merged-list.ts';
 import type { HubTool } from '../hub-tools.ts';
 import { findValue } from '../json-spans.ts';
@@ -14,11 +16,6 @@ export interface ServerInfo {
   title: string;
   version: string;
 }
-
-/** Tools are served by every gateway; other capabilities are declared once they are served from end to end. */
-const CAPABILITIES = { tools: {} };
-/** Where changes of the list can be told. */
-const NOTIFYING_CAPABILITIES = { tools: { listChanged: true } };
 
 /** The request's id as it stands in the source text (a number beyond 2^53 keeps its digits), or `null`. */
 export function idTextOf(bytes: Buffer, body: unknown): string {
@@ -47,10 +44,12 @@ export interface Answers {
   result(era: Era, idText: string, result: JsonObject): string;
   initialize(idText: string, params: JsonObject, canNotify: boolean): string;
   discover(idText: string): string;
-  toolsPage(era: Era, idText: string, page: ListPage): Buffer;
+  listPage(era: Era, idText: string, kind: ListKind, page: ListPage): Buffer;
   hubTool(era: Era, idText: string, tool: HubTool): string;
   /** A call that failed at an upstream. */
   callFailure(era: Era, idText: string, upstream: string, failure: CallFailure): string;
+  /** Another request that failed at an upstream. */
+  requestFailure(idText: string, upstream: string, failure: CallFailure): string;
 }
 
 /** Creates the answers over the catalogue's current state. */
@@ -72,7 +71,7 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
       }
       return result('legacy', idText, {
         protocolVersion: isLegacyVersion(requested) ? requested : LEGACY_VERSIONS[0],
-        capabilities: canNotify ? NOTIFYING_CAPABILITIES : CAPABILITIES,
+        capabilities: toServerCapabilities(catalogue.capabilities, canNotify),
         serverInfo,
         instructions: catalogue.instructions,
       });
@@ -80,14 +79,14 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
     discover: (idText) =>
       result('modern', idText, {
         supportedVersions: [MODERN_VERSION],
-        capabilities: NOTIFYING_CAPABILITIES,
+        capabilities: toServerCapabilities(catalogue.capabilities, true),
         instructions: catalogue.instructions,
-        ...catalogue.freshness(),
+        ...catalogue.freshness('discover'),
       }),
-    toolsPage: (era, idText, page) => {
+    listPage: (era, idText, kind, page) => {
       const head = Buffer.from(`{"jsonrpc":"2.0","id":${idText},"result":{`);
       if (era === 'legacy') return Buffer.concat([head, page.fields, Buffer.from('}}')]);
-      const { ttlMs, cacheScope } = catalogue.freshness();
+      const { ttlMs, cacheScope } = catalogue.freshness(kind);
       const tail = `,"ttlMs":${ttlMs},"cacheScope":"${cacheScope}",${modernTail}}}`;
       return Buffer.concat([head, page.fields, Buffer.from(tail)]);
     },
@@ -101,5 +100,7 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
       if (!isProtocolFault(failure)) return errorResult(era, idText, described);
       return errorAnswer(idText, JSON_RPC_ERROR.INTERNAL_ERROR, toErrorText(described));
     },
+    requestFailure: (idText, upstream, failure) =>
+      errorAnswer(idText, JSON_RPC_ERROR.INTERNAL_ERROR, toErrorText(describeFailure(upstream, failure))),
   };
 }

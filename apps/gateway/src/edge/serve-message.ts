@@ -1,16 +1,21 @@
 /**
  * Serves one classified message, whatever brought it: the gateway's own methods are answered here, `tools/call` goes to
- * the upstream that owns the tool. Knows nothing of sockets: an outlet takes the answer.
+ * the upstream that owns the tool, what names something else of an upstream goes through `route-request.ts`. Knows nothing of sockets: an outlet takes the answer.
  */
 import { closestName, JSON_RPC_ERROR } from '@database-mcp/errors';
-import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
+import type { Logger } from '@database-mcp/telemetry';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import type { Route } from '../catalogue/merged-list.ts';
+import { KIND_OF_METHOD, type KindSpec } from '../catalogue/kinds.ts';
+import type { Route, UpstreamRoute } from '../catalogue/merged-list.ts';
 import { findValue, splice } from '../json-spans.ts';
 import type { CallFailure, CallHandle, ReplyReceiver, Upstream } from '../upstream/upstream.ts';
 import { errorAnswer, idTextOf, quote, type Answers } from './answers.ts';
-import type { Era, JsonObject, Verdict } from './classify.ts';
+import { findParamHeaderProblem } from './check-param-headers.ts';
+import { isObject, type Era, type JsonObject, type Verdict } from './classify.ts';
 import { encodeHeaderValue } from './header-value.ts';
+import { logFailure } from './log-failure.ts';
+import { createRewritingReply } from './rewriting-reply.ts';
+import { refuseMethod, routeRequest } from './route-request.ts';
 import type { EventChannel, Subscriptions } from './subscriptions.ts';
 
 /** Where the answer to one message goes. Exactly one of its methods is called, once. */
@@ -52,7 +57,8 @@ export interface GatewayCore {
 }
 
 const HTTP_OK = 200;
-const HTTP_NOT_FOUND = 404;
+const HTTP_BAD_REQUEST = 400;
+const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 
 /** Serves the message. Rejects only for faults of our own. */
 export async function serveMessage(core: GatewayCore, message: Message, outlet: Outlet): Promise<void> {
@@ -69,7 +75,7 @@ export async function serveMessage(core: GatewayCore, message: Message, outlet: 
       return outlet.send(verdict.status, errorAnswer(idText, verdict.code, verdict.message, verdict.data));
     }
     case 'request':
-      return answerRequest(core, verdict, idTextOf(message.bytes, message.body), outlet);
+      return answerRequest(core, message, verdict, outlet);
   }
 }
 
@@ -83,6 +89,12 @@ function callTool(core: GatewayCore, message: Message, call: Call, route: Route,
     const idText = idTextOf(message.bytes, message.body);
     return outlet.send(HTTP_OK, core.answers.hubTool(call.era, idText, route.tool));
   }
+  const problem = call.era === 'modern' ? checkParamHeaders(message, route) : undefined;
+  if (problem !== undefined) {
+    const idText = idTextOf(message.bytes, message.body);
+    const text = `Bad Request: the request headers and body disagree: ${problem}`;
+    return outlet.send(HTTP_BAD_REQUEST, errorAnswer(idText, JSON_RPC_ERROR.HEADER_MISMATCH, text));
+  }
   const upstream = core.upstreams.get(route.upstream);
   if (!upstream) throw new Error(`the route of ${call.name} leads to no upstream`);
   const reply = outlet.stream((failure) => {
@@ -90,19 +102,16 @@ function callTool(core: GatewayCore, message: Message, call: Call, route: Route,
     return core.answers.callFailure(call.era, idTextOf(message.bytes, message.body), upstream.name, failure);
   });
   const request = route.upstreamName === call.name ? message : withUpstreamName(message, call.era, route.upstreamName);
-  reply.attach(upstream.call({ body: request.bytes, headers: request.headers }, reply));
+  const receiver = route.special?.rewriteUris === true ? createRewritingReply(reply, upstream.name) : reply;
+  receiver.attach(upstream.call({ body: request.bytes, headers: request.headers }, receiver));
 }
 
-/** Outages are logged once by the catalogue, not with each call. */
-function logFailure(logger: Logger, tool: string, upstream: string, failure: CallFailure): void {
-  const fields = {
-    [LOG_FIELD.TOOL]: tool,
-    [LOG_FIELD.UPSTREAM]: upstream,
-    ...failure,
-    [LOG_FIELD.STATUS]: failure.kind,
-  };
-  const level = failure.kind === 'unreachable' || failure.kind === 'busy' ? 'debug' : 'warn';
-  logger[level](fields, 'a call failed at its upstream');
+/** Why a call is refused whose headers do not repeat its arguments; only modern calls have such headers (S24). */
+function checkParamHeaders(message: Message, { special }: UpstreamRoute): string | undefined {
+  if (special?.headers === undefined) return undefined;
+  const params = isObject(message.body) ? message.body['params'] : undefined;
+  const args = isObject(params) ? params['arguments'] : undefined;
+  return findParamHeaderProblem(special.headers, message.headers, args);
 }
 
 /** Only the name changes, every other byte stays as the client wrote it. */
@@ -131,14 +140,16 @@ async function callUnknown(core: GatewayCore, message: Message, call: Call, outl
   return outlet.send(HTTP_OK, errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, text));
 }
 
-function answerRequest(
+async function answerRequest(
   core: GatewayCore,
+  message: Message,
   request: Verdict & { kind: 'request' },
-  idText: string,
   outlet: Outlet,
-): void {
+): Promise<void> {
   const { era, method, params } = request;
-  if (method === 'tools/list') return outlet.send(HTTP_OK, listTools(core, era, params, idText));
+  const idText = idTextOf(message.bytes, message.body);
+  const spec = KIND_OF_METHOD.get(method);
+  if (spec) return listKind(core, era, spec, params, idText, outlet);
   if (era === 'modern' && method === 'server/discover') return outlet.send(HTTP_OK, core.answers.discover(idText));
   if (era === 'modern' && method === 'subscriptions/listen' && outlet.openChannel) {
     const refusal = core.subscriptions.listen(idText, params, outlet.openChannel);
@@ -148,15 +159,33 @@ function answerRequest(
     return outlet.send(HTTP_OK, core.answers.initialize(idText, params, outlet.canNotify === true));
   }
   if (era === 'legacy' && method === 'ping') return outlet.send(HTTP_OK, core.answers.result(era, idText, {}));
-  const text = `There is no method ${quote(method)} here.`;
-  const status = era === 'modern' ? HTTP_NOT_FOUND : HTTP_OK;
-  outlet.send(status, errorAnswer(idText, JSON_RPC_ERROR.METHOD_NOT_FOUND, text));
+  if (era === 'legacy' && method === 'logging/setLevel' && core.catalogue.capabilities.logging) {
+    return outlet.send(HTTP_OK, setLogLevel(core, params, idText));
+  }
+  if (await routeRequest({ core, message, era, method, params, outlet })) return;
+  refuseMethod(era, method, idText, outlet);
 }
 
-function listTools(core: GatewayCore, era: Era, params: JsonObject, idText: string): string | Buffer {
-  const { cursor } = params;
-  const page = cursor === undefined || typeof cursor === 'string' ? core.catalogue.list.pages.get(cursor) : undefined;
-  if (page) return core.answers.toolsPage(era, idText, page);
-  const text = 'The cursor is not valid, or the list has changed since: start again without a cursor.';
+/** Without sessions no level outlives its request; a server's own choice of messages stays in force, as it may. */
+function setLogLevel(core: GatewayCore, { level }: JsonObject, idText: string): string {
+  if (typeof level === 'string' && LOG_LEVELS.includes(level)) return core.answers.result('legacy', idText, {});
+  const text = `logging/setLevel needs params.level, one of ${LOG_LEVELS.join(', ')}.`;
   return errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, text);
+}
+
+function listKind(
+  core: GatewayCore,
+  era: Era,
+  { kind, method, capability }: KindSpec,
+  { cursor }: JsonObject,
+  idText: string,
+  outlet: Outlet,
+): void {
+  const { capabilities, list } = core.catalogue;
+  if (capability !== 'tools' && !capabilities[capability]) return refuseMethod(era, method, idText, outlet);
+  const { pages } = list.kinds[kind];
+  const page = cursor === undefined || typeof cursor === 'string' ? pages.get(cursor) : undefined;
+  if (page) return outlet.send(HTTP_OK, core.answers.listPage(era, idText, kind, page));
+  const text = 'The cursor is not valid, or the list has changed since: start again without a cursor.';
+  outlet.send(HTTP_OK, errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, text));
 }
