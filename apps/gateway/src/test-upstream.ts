@@ -37,6 +37,8 @@ export interface TestUpstream {
   options: TestUpstreamOptions;
   /** How many connections are open. */
   connections(): Promise<number>;
+  /** Closes the connections on which nothing is in progress. */
+  closeIdle(): void;
   stop(): Promise<void>;
 }
 
@@ -100,6 +102,7 @@ export async function startTestUpstream(t: TestContext, options: TestUpstreamOpt
     aborted: 0,
     options,
     connections: () => promisify(server.getConnections.bind(server))(),
+    closeIdle: () => server.closeIdleConnections(),
     stop,
   };
   return upstream;

@@ -28,6 +28,15 @@ test('a trial that fails opens the breaker again at once', () => {
   assert.deepEqual(again, { kind: 'open', retryAt: 2 * RETRY_AFTER_MS });
 });
 
+test('an upstream that refuses connections at once is down but tried with each call, until it is there or slow to fail', () => {
+  let state = failTimes(2);
+  state = afterFailure(state, 0, true);
+  assert.equal(state.kind, 'refusing');
+  assert.deepEqual(admitCall(state, 0), { admitted: true, state });
+  assert.equal(afterFailure(state, 0, true).kind, 'refusing');
+  assert.equal(afterFailure(state, 0).kind, 'open');
+});
+
 test('a trial whose end is never told does not keep the breaker shut', () => {
   const trial = admitCall(failTimes(3), RETRY_AFTER_MS).state;
   assert.equal(admitCall(trial, 2 * RETRY_AFTER_MS).admitted, true);

@@ -7,18 +7,22 @@ import { isGatewayFault, type CallFailure, type CallHandle, type ReplyReceiver }
 
 /** What a call tells its upstream. */
 export interface CallObserver {
-  /** The upstream answered something. */
+  /** There is a connection, and the request goes out on it. */
   connected(): void;
-  /** No connection could be made. */
-  unreachable(): void;
+  /** No connection could be made. `isCheap`: that was known at once. */
+  unreachable(isCheap: boolean): void;
+  /** After how many milliseconds an attempt that reached nobody is worth another one; undefined: it is not. */
+  retryDelay(): number | undefined;
   /** The place of the call is free again; exactly once. */
   released(): void;
 }
 
 /** Answers with an error status are small; of larger ones nothing can be made anyway. */
 const MAX_ERROR_BODY_BYTES = 256 * 1024;
+/** The machine is there and says that nobody listens. */
+const REFUSED = 'ECONNREFUSED';
 /** Connection errors after which nothing can have arrived, if they come before the request was written. */
-const RETRYABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+const RETRYABLE = new Set([REFUSED, 'ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 const HTTP_OK = 200;
 const OPEN_BRACE = 0x7b;
 const SPACE = 0x20;
@@ -36,7 +40,8 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
   #settled = false;
   #released = false;
   #dispatched = false;
-  #retried = false;
+  /** Runs between two attempts to connect. */
+  #retryTimer: NodeJS.Timeout | undefined;
   #status = 0;
   /** `start` was told; before it, JSON must show its first brace. */
   #isStarted = false;
@@ -85,6 +90,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#observer.connected();
     if (this.#settled) this.#abort();
   }
 
@@ -94,7 +100,6 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     if (status < HTTP_OK || this.#settled) return;
-    this.#observer.connected();
     this.#status = status;
     const type = mediaType(headers['content-type']);
     if (status === HTTP_OK && type === 'text/event-stream') {
@@ -134,13 +139,19 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
       return this.#release();
     }
     const code = 'code' in error ? String(error.code) : '';
-    if (!this.#retried && RETRYABLE.has(code)) {
-      this.#retried = true;
-      return this.dispatch();
+    const delay = RETRYABLE.has(code) ? this.#observer.retryDelay() : undefined;
+    if (delay !== undefined) {
+      this.#retryTimer = setTimeout(() => this.#retry(), delay);
+      return;
     }
-    this.#observer.unreachable();
+    this.#observer.unreachable(code === REFUSED);
     this.#fail({ kind: 'unreachable' });
     this.#release();
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined;
+    this.dispatch();
   }
 
   #startJson(chunk: Buffer): boolean {
@@ -179,7 +190,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
   }
 
   #expire(): void {
-    this.#fail({ kind: 'timeout', timeoutMs: this.#timeoutMs });
+    this.#fail(this.#retryTimer ? { kind: 'unreachable' } : { kind: 'timeout', timeoutMs: this.#timeoutMs });
     this.#abort();
   }
 
@@ -196,7 +207,10 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
 
   #abort(): void {
     if (this.#controller) this.#controller.abort(new Error('the call was ended by the gateway'));
-    else if (!this.#dispatched) this.#release();
+    else if (!this.#dispatched || this.#retryTimer) {
+      clearTimeout(this.#retryTimer);
+      this.#release();
+    }
   }
 
   #release(): void {

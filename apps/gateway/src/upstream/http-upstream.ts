@@ -6,8 +6,8 @@ import type { Dispatcher } from 'undici';
 import buildConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { UpstreamConfig } from '../config.ts';
-import { admitCall, afterFailure, CLOSED, type BreakerState } from './breaker.ts';
 import { HttpCall, type CallObserver } from './http-call.ts';
+import { createReachability } from './reachability.ts';
 import type { CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from './upstream.ts';
 
 /** A call to a dead server must fail in less than a second. */
@@ -21,7 +21,8 @@ export function createHttpUpstream(config: UpstreamConfig): Upstream {
   const pools = { calls: createPool(url, config.maxConcurrency), probes: createPool(url, PROBE_CONNECTIONS) };
   const path = `${url.pathname}${url.search}`;
   const ownHeaders = toOwnHeaders(url, config.headers);
-  let breaker: BreakerState = CLOSED;
+  const reachability = createReachability();
+  const { connected, unreachable, retryDelay } = reachability;
   let inProgress = 0;
   const waiting = new Set<HttpCall>();
   const idle = Promise.withResolvers<void>();
@@ -40,19 +41,12 @@ export function createHttpUpstream(config: UpstreamConfig): Upstream {
       return call.dispatch();
     }
   };
-  const health = {
-    connected: (): void => {
-      breaker = CLOSED;
-    },
-    unreachable: (): void => {
-      breaker = afterFailure(breaker, performance.now());
-    },
-  };
   const call = (request: UpstreamRequest, receiver: ReplyReceiver): CallHandle => {
-    const admission = admitCall(breaker, performance.now());
-    breaker = admission.state;
+    const mayTry = reachability.admit();
     const observer: CallObserver = {
-      ...health,
+      connected,
+      unreachable,
+      retryDelay,
       released: () => {
         // A call that still waits (or was refused) holds no place.
         if (waiting.delete(created) || !admitted) return;
@@ -62,8 +56,8 @@ export function createHttpUpstream(config: UpstreamConfig): Upstream {
       },
     };
     const created = new HttpCall(pools.calls, toOptions(request), receiver, observer, config.timeoutMs);
-    const admitted = admission.admitted && (inProgress < config.maxConcurrency || waiting.size < config.maxQueue);
-    if (!admission.admitted) created.refuse({ kind: 'unreachable' });
+    const admitted = mayTry && (inProgress < config.maxConcurrency || waiting.size < config.maxQueue);
+    if (!mayTry) created.refuse({ kind: 'unreachable' });
     else if (!admitted) created.refuse({ kind: 'busy', limit: waiting.size });
     else if (inProgress < config.maxConcurrency) {
       inProgress++;
@@ -72,14 +66,16 @@ export function createHttpUpstream(config: UpstreamConfig): Upstream {
     return created;
   };
   const probe = (request: UpstreamRequest, receiver: ReplyReceiver, timeoutMs: number): CallHandle => {
-    const created = new HttpCall(pools.probes, toOptions(request), receiver, { ...health, released: noop }, timeoutMs);
+    // The next probe is the retry of a probe.
+    const observer = { connected, unreachable, retryDelay: noop, released: noop };
+    const created = new HttpCall(pools.probes, toOptions(request), receiver, observer, timeoutMs);
     created.dispatch();
     return created;
   };
   return {
     name: config.name,
-    isReachable: () => breaker.kind === 'closed',
-    markReachable: health.connected,
+    isReachable: reachability.isReachable,
+    markReachable: reachability.connected,
     call,
     probe,
     drained: () => {
@@ -93,7 +89,7 @@ export function createHttpUpstream(config: UpstreamConfig): Upstream {
   };
 }
 
-function noop(): void {}
+function noop(): undefined {}
 
 const connect = buildConnector({ timeout: 0, allowH2: false });
 
