@@ -1,6 +1,7 @@
 /** Wires the gateway together. */
 import { createService, type Service } from '@database-mcp/service';
 import type { Logger } from '@database-mcp/telemetry';
+import { createUpstream } from './bridge/create-upstream.ts';
 import { createCatalogue, type Catalogue } from './catalogue/catalogue.ts';
 import { createListStore } from './catalogue/list-store.ts';
 import type { GatewayConfig, UpstreamConfig } from './config.ts';
@@ -10,7 +11,6 @@ import { createMcpEndpoint } from './edge/mcp-endpoint.ts';
 import { createSseEndpoint } from './edge/sse-endpoint.ts';
 import { createSubscriptions } from './edge/subscriptions.ts';
 import { createHubTools } from './hub-tools.ts';
-import { createHttpUpstream } from './upstream/http-upstream.ts';
 import { createUpstreamSet, type UpstreamChange } from './upstream/upstream-set.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
@@ -31,7 +31,7 @@ export interface Gateway {
 
 /** Starts the gateway. Rejects when the port is taken or when published tool names collide. */
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
-  const upstreams = createUpstreamSet(config.upstreams, createHttpUpstream);
+  const upstreams = createUpstreamSet(config.upstreams, (each) => createUpstream(each, SERVICE_VERSION, logger));
   const catalogue = createCatalogue({
     version: SERVICE_VERSION,
     upstreams: upstreams.members(),

@@ -131,26 +131,30 @@ class ProbingUpstream implements Upstream {
 
   /** A legacy request at a server that may only know the modern revision. */
   #trySendAsIs(request: UpstreamRequest, receiver: ReplyReceiver, send: Send): CallHandle {
-    const sendModern = (to: ReplyReceiver): CallHandle =>
-      callModern((sent, modernTo) => send(this.#http, sent, modernTo), request, to, this.#clientInfo);
-    if (this.#takesLegacy === 'no') return sendModern(receiver);
+    const sendModern = (watched: (to: ReplyReceiver) => ReplyReceiver): CallHandle =>
+      callModern((sent, to) => send(this.#http, sent, watched(to)), request, receiver, this.#clientInfo);
+    if (this.#takesLegacy === 'no') return sendModern((to) => to);
     const handle = new LaterCall();
+    const tryModern = (refusal: Refusal): CallHandle =>
+      sendModern(
+        (to) =>
+          new RefusalWatch(to, {
+            accepted: () => {
+              this.#takesLegacy = 'no';
+            },
+            refused: () => {
+              if (this.#isModern || this.#options.config.era === MODERN_VERSION) return false;
+              this.#sendLegacy(handle, request, receiver, send, refusal);
+              return true;
+            },
+          }),
+      );
     const watch = new RefusalWatch(receiver, {
       accepted: () => {
         this.#takesLegacy = 'yes';
       },
       refused: (refusal) => {
-        const noteModern = new RefusalWatch(receiver, {
-          accepted: () => {
-            this.#takesLegacy = 'no';
-          },
-          refused: () => {
-            if (this.#isModern || this.#options.config.era === MODERN_VERSION) return false;
-            this.#sendLegacy(handle, request, receiver, send, refusal);
-            return true;
-          },
-        });
-        handle.attach(sendModern(noteModern));
+        handle.attach(tryModern(refusal));
         return true;
       },
     });
