@@ -26,6 +26,8 @@ try {
     onChange: () => void reloader.reload(),
     onProblem: (reason) => logger.warn({ reason }, 'the configuration file cannot be watched; it is read regularly'),
   });
+  // It may have changed while the first lists were waited for.
+  void reloader.reload();
   const stop = async (): Promise<void> => {
     watching.close();
     await gateway.close();

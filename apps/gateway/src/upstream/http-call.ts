@@ -40,6 +40,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
   #settled = false;
   #released = false;
   #dispatched = false;
+  #wasRefused = false;
   /** Runs between two attempts to connect. */
   #retryTimer: NodeJS.Timeout | undefined;
   #status = 0;
@@ -141,6 +142,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
     const code = 'code' in error ? String(error.code) : '';
     const delay = RETRYABLE.has(code) ? this.#observer.retryDelay() : undefined;
     if (delay !== undefined) {
+      this.#wasRefused = true;
       this.#retryTimer = setTimeout(() => this.#retry(), delay);
       return;
     }
@@ -190,7 +192,8 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
   }
 
   #expire(): void {
-    this.#fail(this.#retryTimer ? { kind: 'unreachable' } : { kind: 'timeout', timeoutMs: this.#timeoutMs });
+    const wasNeverThere = this.#wasRefused && this.#controller === undefined;
+    this.#fail(wasNeverThere ? { kind: 'unreachable' } : { kind: 'timeout', timeoutMs: this.#timeoutMs });
     this.#abort();
   }
 
