@@ -27,24 +27,24 @@ interface WrittenCheck {
 const SUITE = fileURLToPath(import.meta.resolve('@modelcontextprotocol/conformance/dist/index.js'));
 /** A run takes about three seconds; one that waits for answers that never come has a limit per scenario of its own. */
 const RUN_TIMEOUT_MS = 60_000;
-/** The folder of a scenario: `server-<scenario>-<time>`. */
-const FOLDER = /^server-(.+)-\d{4}-\d{2}-\d{2}T[\d-]+Z$/;
+/** The folder of a scenario: `server-<scenario>-<time>`, or without `server-` when a client is tested. */
+const FOLDER = /^(.+)-\d{4}-\d{2}-\d{2}T[\d-]+Z$/;
 
 /** Runs what the revision requires and what its list names as not scored. */
 export function runRequirements(url: string, revision: Revision): Promise<Checks> {
-  return run(['--url', url, '--requirements', revision]);
+  return run('server', ['--url', url, '--requirements', revision]);
 }
 
-/** Runs one scenario, in the way of the revision. */
-export function runScenario(url: string, scenario: string, revision: Revision): Promise<Checks> {
-  return run(['--url', url, '--scenario', scenario, '--spec-version', revision]);
+/** Runs one scenario for clients: the suite is the server and starts the command with its own URL behind it. */
+export function runClientScenario(command: string, scenario: string, revision: Revision): Promise<Checks> {
+  return run('client', ['--command', command, '--scenario', scenario, '--spec-version', revision]);
 }
 
-async function run(args: readonly string[]): Promise<Checks> {
+async function run(role: 'server' | 'client', args: readonly string[]): Promise<Checks> {
   const folder = await mkdtemp(join(tmpdir(), 'conformance-'));
   try {
-    const output = await execute([SUITE, 'server', ...args, '--output-dir', folder]);
-    const checks = await readChecks(folder);
+    const output = await execute([SUITE, role, ...args, '--output-dir', folder]);
+    const checks = await readChecks(folder, role === 'server' ? 'server-' : '');
     if (checks.size === 0) throw new Error(`The suite has written no checks for ${args.join(' ')}:\n${output}`);
     return checks;
   } finally {
@@ -62,10 +62,10 @@ function execute(args: readonly string[]): Promise<string> {
   return promise;
 }
 
-async function readChecks(folder: string): Promise<Checks> {
+async function readChecks(folder: string, prefix: string): Promise<Checks> {
   const checks = new Map<string, Check>();
   for (const entry of (await readdir(folder)).toSorted()) {
-    const scenario = FOLDER.exec(entry)?.[1];
+    const scenario = FOLDER.exec(entry)?.[1]?.slice(prefix.length);
     if (scenario === undefined) continue;
     const written = JSON.parse(await readFile(join(folder, entry, 'checks.json'), 'utf8')) as WrittenCheck[];
     const seen = new Map<string, number>();
