@@ -25,12 +25,13 @@ export function mergeCapabilities(all: readonly (JsonObject | undefined)[]): Sha
 }
 
 /** The capabilities object for a client; changes are promised only where they can be told. */
-export function toServerCapabilities(shared: SharedCapabilities, canNotify: boolean): JsonObject {
+export function toServerCapabilities(shared: SharedCapabilities, canNotify: boolean, canSubscribe = false): JsonObject {
   const list = canNotify ? { listChanged: true } : {};
+  const subscribe = canSubscribe && shared.subscribe ? { subscribe: true } : {};
   return {
     tools: list,
-    ...(shared.prompts ? { prompts: {} } : {}),
-    ...(shared.resources ? { resources: {} } : {}),
+    ...(shared.prompts ? { prompts: list } : {}),
+    ...(shared.resources ? { resources: { ...list, ...subscribe } } : {}),
     ...(shared.completions ? { completions: {} } : {}),
     ...(shared.logging ? { logging: {} } : {}),
   };

@@ -5,7 +5,9 @@
  */
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { withoutCredentials } from '../config.ts';
+import type { JsonObject } from '../edge/classify.ts';
 import type { HubTool, ServiceState } from '../hub-tools.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import { mergeCapabilities, type SharedCapabilities } from './capabilities.ts';
 import { fetchLists, probeUpstream } from './fetch-lists.ts';
 import { mergeInstructions } from './instructions.ts';
@@ -38,6 +40,8 @@ export interface Catalogue {
   freshness(kind: ListKind | 'discover'): { ttlMs: number; cacheScope: 'public' | 'private' };
   /** Asks the upstream whose prefix the unknown name has once more, rarely. Tells which upstream that was. */
   refreshFor(name: string): Promise<UnknownName>;
+  /** Fetches the lists of this upstream anew: it said that they have changed. */
+  refresh(upstream: string): void;
   /** Whether this upstream completes arguments. */
   hasCompletions(upstream: string): boolean;
   states(): ServiceState[];
@@ -68,7 +72,15 @@ export interface CatalogueOptions {
   pageSize: number;
   /** Where the last lists are kept between runs, if anywhere. */
   store?: ListStore;
+  /** Told of each upstream that has listed, and of those that the configuration does not name any more. */
+  observer?: ListObserver;
   logger: Logger;
+}
+
+/** Takes what upstreams declare. */
+export interface ListObserver {
+  listed(upstream: Upstream, capabilities: JsonObject | undefined): void;
+  gone(upstream: Upstream): void;
 }
 
 /** Two upstreams (or one and the gateway) publish the same name: the configuration must be mended. */
@@ -140,11 +152,16 @@ class RefreshingCatalogue implements Catalogue {
       throw error;
     }
     this.#members = next;
-    for (const member of before) if (!next.includes(member)) unwatch(member);
+    for (const member of before) {
+      if (next.includes(member)) continue;
+      unwatch(member);
+      this.#options.observer?.gone(member.upstream);
+    }
     for (const member of added) {
       // One that hangs is no reason to take the whole gateway out of service.
       member.attempted = true;
       this.#watch(member);
+      if (member.lists) this.#options.observer?.listed(member.upstream, member.lists.capabilities);
     }
     onSwitch();
     this.#merge();
@@ -172,6 +189,13 @@ class RefreshingCatalogue implements Catalogue {
       if (isUp(member)) await atMost(WAIT_FOR_NAME_MS, this.#refresh(member));
     }
     return member.lists ? { kind: 'unknown' } : { kind: 'no-list', upstream: member.config.name };
+  }
+
+  refresh(upstream: string): void {
+    const member = this.#members.find(({ config }) => config.name === upstream);
+    if (!member) return;
+    // What is being fetched may be from before the change.
+    void (member.inProgress?.done ?? Promise.resolve()).then(() => this.#refresh(member));
   }
 
   hasCompletions(upstream: string): boolean {
@@ -253,6 +277,7 @@ class RefreshingCatalogue implements Catalogue {
     member.refreshAt = nextRefreshAt(outcome.value, now);
     if (!member.isGone) this.#options.store?.save(member.config, outcome.value);
     this.#merge();
+    if (this.#members.includes(member)) this.#options.observer?.listed(member.upstream, outcome.value.capabilities);
   }
 
   #merge(): void {
