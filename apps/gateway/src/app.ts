@@ -11,6 +11,7 @@ import { createMcpEndpoint } from './edge/mcp-endpoint.ts';
 import { createSseEndpoint } from './edge/sse-endpoint.ts';
 import { createSubscriptions } from './edge/subscriptions.ts';
 import { createHubTools } from './hub-tools.ts';
+import { createChangeFeed, type ChangeFeed } from './upstream/change-feed.ts';
 import { createUpstreamSet, type UpstreamChange } from './upstream/upstream-set.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
@@ -32,21 +33,29 @@ export interface Gateway {
 /** Starts the gateway. Rejects when the port is taken or when published tool names collide. */
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
   const upstreams = createUpstreamSet(config.upstreams, (each) => createUpstream(each, SERVICE_VERSION, logger));
+  const feed = createChangeFeed({
+    version: SERVICE_VERSION,
+    logger,
+    route: (uri) => catalogue.list.uris.route(uri),
+    refresh: (upstream) => catalogue.refresh(upstream),
+  });
   const catalogue = createCatalogue({
     version: SERVICE_VERSION,
     upstreams: upstreams.members(),
     createHubTools: (listStates) => createHubTools(SERVICE_NAME, SERVICE_VERSION, listStates),
     pageSize: config.pageSize,
     store: config.cacheDirectory === undefined ? undefined : createListStore(config.cacheDirectory, logger),
+    observer: feed,
     logger,
   });
   const closeUpstreams = async (): Promise<void> => {
     catalogue.close();
+    feed.close();
     await upstreams.close();
   };
   try {
     await catalogue.start();
-    const service = await listen(config, logger, catalogue, upstreams.byName);
+    const service = await listen(config, logger, catalogue, feed, upstreams.byName);
     const close = async (): Promise<void> => {
       await service.close();
       await closeUpstreams();
@@ -64,12 +73,13 @@ async function listen(
   config: GatewayConfig,
   logger: Logger,
   catalogue: Catalogue,
+  feed: ChangeFeed,
   upstreams: ReadonlyMap<string, Upstream>,
 ): Promise<Service> {
   const serverInfo = { name: SERVICE_NAME, title: 'Database MCP Gateway', version: SERVICE_VERSION };
-  const subscriptions = createSubscriptions(serverInfo);
-  const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams, subscriptions, logger };
   const { maxBodyBytes, keepAliveMs } = config;
+  const subscriptions = createSubscriptions({ serverInfo, keepAliveMs, served: () => catalogue.capabilities, feed });
+  const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams, subscriptions, logger };
   const endpoint = { core, classifier: createClassifier(), maxBodyBytes, keepAliveMs, logger };
   const sse = createSseEndpoint(endpoint);
   const service = await createService({
@@ -86,10 +96,12 @@ async function listen(
       upstreams: Object.fromEntries(catalogue.states().map(({ name, status }) => [name, status])),
     }),
   });
-  catalogue.onChange(() => {
-    logger.info({ tools: catalogue.list.routes.size }, 'the list of tools has changed');
-    subscriptions.toolsChanged();
-    sse.toolsChanged();
+  feed.onUpdate(subscriptions.resourceUpdated);
+  catalogue.onChange((kinds) => {
+    const lists = new Set([...kinds].map((kind) => (kind === 'resourceTemplates' ? 'resources' : kind)));
+    logger.info({ lists: [...lists], tools: catalogue.list.routes.size }, 'what is listed has changed');
+    subscriptions.listsChanged(lists);
+    sse.listsChanged(lists);
   });
   const endStreams = (): void => {
     subscriptions.drain();

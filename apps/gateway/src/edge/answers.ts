@@ -79,7 +79,7 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
     discover: (idText) =>
       result('modern', idText, {
         supportedVersions: [MODERN_VERSION],
-        capabilities: toServerCapabilities(catalogue.capabilities, true),
+        capabilities: toServerCapabilities(catalogue.capabilities, true, true),
         instructions: catalogue.instructions,
         ...catalogue.freshness('discover'),
       }),

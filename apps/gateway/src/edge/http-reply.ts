@@ -39,6 +39,7 @@ function openChannel(response: ServerResponse): EventChannel {
   return {
     send: (json) => response.write(`event: message\ndata: ${json}\n\n`),
     keepAlive: () => response.write(KEEP_ALIVE_COMMENT),
+    backlog: () => response.writableLength,
     end: () => response.end(),
     onClose: (listener) => response.on('close', listener),
   };

@@ -11,6 +11,7 @@ import { failInternally, logInternal, readMessage, type EndpointOptions } from '
 import { EVENT_STREAM_HEADERS } from './http-reply.ts';
 import { serveMessage } from './serve-message.ts';
 import { SseSession } from './sse-session.ts';
+import type { ChangingList } from './subscriptions.ts';
 
 /** The two endpoints and what ends them. */
 export interface SseEndpoint {
@@ -18,8 +19,8 @@ export interface SseEndpoint {
   stream: RawHandler;
   /** `/messages` */
   messages: RawHandler;
-  /** Tells every session that is initialised: the list of tools is another one. */
-  toolsChanged(): void;
+  /** Tells every session that is initialised: these lists are other ones. */
+  listsChanged(lists: ReadonlySet<ChangingList>): void;
   /** Ends every session as soon as its answers are out. */
   drain(): void;
 }
@@ -60,8 +61,11 @@ export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
         failInternally(options.logger, response, error),
       );
     },
-    toolsChanged: () =>
-      sessions.forEach((session) => session.notify('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}')),
+    listsChanged: (lists) => {
+      for (const session of sessions.values()) {
+        for (const list of lists) session.notify(`{"jsonrpc":"2.0","method":"notifications/${list}/list_changed"}`);
+      }
+    },
     drain: () => {
       isDraining = true;
       sessions.forEach((session) => session.drain());

@@ -12,8 +12,11 @@ import type { CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from './ups
 
 /** A call to a dead server must fail in less than a second. */
 const CONNECT_TIMEOUT_MS = 800;
-/** Lists and probes go one after the other, past calls that hold all other connections. */
-const PROBE_CONNECTIONS = 2;
+/**
+ * Past calls that hold all other connections: lists and probes, which go one after the other, and the stream that
+ * listens, for a moment beside the one that takes its place.
+ */
+const PROBE_CONNECTIONS = 4;
 
 /** Creates the upstream; it connects at the first call. */
 export function createHttpUpstream(config: UpstreamConfig): Upstream {

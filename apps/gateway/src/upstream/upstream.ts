@@ -53,7 +53,7 @@ export interface Upstream {
   /** The health probe got an answer: calls may pass again. */
   markReachable(): void;
   call(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle;
-  /** Like `call`, but past the breaker, the limits and the calls that wait; for lists and health probes. */
+  /** Like `call`, but past the breaker, the limits and the calls that wait; for lists, health probes and listening. */
   probe(request: UpstreamRequest, receiver: ReplyReceiver, timeoutMs: number): CallHandle;
   /** Settles when no call is in progress; without it an upstream that is taken out is closed after its deadline. */
   drained?(): Promise<void>;
