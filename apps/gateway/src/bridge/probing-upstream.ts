@@ -125,8 +125,7 @@ class ProbingUpstream implements Upstream {
     if (!this.#isModern) return true;
     if (refusal.kind !== 'failed') return false;
     const { failure } = refusal;
-    if (failure.kind === 'protocol-fault') return failure.code === JSON_RPC_ERROR.UNSUPPORTED_PROTOCOL_VERSION;
-    return failure.kind === 'not-mcp' && failure.status === NOT_FOUND;
+    return isVersionRefusal(refusal) || (failure.kind === 'not-mcp' && failure.status === NOT_FOUND);
   }
 
   /** A legacy request at a server that may only know the modern revision. */
@@ -142,9 +141,10 @@ class ProbingUpstream implements Upstream {
             accepted: () => {
               this.#takesLegacy = 'no';
             },
+            // Refused in both forms: the fault is not the form.
             refused: () => {
-              if (this.#isModern || this.#options.config.era === MODERN_VERSION) return false;
-              this.#sendLegacy(handle, request, receiver, send, refusal);
+              if (this.#canBeLegacy(refusal)) this.#sendLegacy(handle, request, receiver, send, refusal);
+              else tellRefusal(refusal, receiver);
               return true;
             },
           }),
@@ -154,7 +154,8 @@ class ProbingUpstream implements Upstream {
         this.#takesLegacy = 'yes';
       },
       refused: (refusal) => {
-        handle.attach(tryModern(refusal));
+        if (this.#isModern && isVersionRefusal(refusal)) this.#takesLegacy = 'no';
+        handle.attach(this.#takesLegacy === 'no' ? sendModern((to) => to) : tryModern(refusal));
         return true;
       },
     });
@@ -173,9 +174,8 @@ class ProbingUpstream implements Upstream {
     void this.#detect().then((failure) => {
       if (handle.isCancelled) return;
       if (this.#legacy) handle.attach(send(this.#legacy, request, receiver));
-      else if (refusal.kind === 'answer') refusal.tell(receiver);
-      else if (this.#options.config.era === 'legacy') receiver.failed(failure ?? refusal.failure);
-      else receiver.failed(refusal.failure);
+      else if (this.#options.config.era === 'legacy' && failure) receiver.failed(failure);
+      else tellRefusal(refusal, receiver);
     });
   }
 
@@ -229,6 +229,16 @@ class ProbingUpstream implements Upstream {
       this.#retired.delete(legacy);
     });
   }
+}
+
+function isVersionRefusal(refusal: Refusal): boolean {
+  if (refusal.kind !== 'failed' || refusal.failure.kind !== 'protocol-fault') return false;
+  return refusal.failure.code === JSON_RPC_ERROR.UNSUPPORTED_PROTOCOL_VERSION;
+}
+
+function tellRefusal(refusal: Refusal, receiver: ReplyReceiver): void {
+  if (refusal.kind === 'answer') refusal.tell(receiver);
+  else receiver.failed(refusal.failure);
 }
 
 /** A call that may be sent a second time, elsewhere. */

@@ -276,3 +276,19 @@ export function messagesOf(answer: BridgedAnswer): WireMessage[] {
     .filter((line) => line.startsWith('data: '))
     .map((line) => JSON.parse(line.slice('data: '.length)));
 }
+
+/** A logger whose lines a test can read. */
+export async function collectLog(): Promise<{ logger: Logger; lines: string[] }> {
+  const lines: string[] = [];
+  const note = (...parts: unknown[]): void => {
+    lines.push(JSON.stringify(parts));
+  };
+  const base = await createLogger({ service: 'test', level: 'silent', pretty: false });
+  const logger: Logger = Object.assign(Object.create(base), {
+    info: note,
+    warn: note,
+    error: note,
+    child: () => logger,
+  });
+  return { logger, lines };
+}

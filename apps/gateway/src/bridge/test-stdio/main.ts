@@ -1,0 +1,26 @@
+/** A foreign server on standard input and output, for the tests of the bridge. Ends itself when told `die`. */
+import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
+import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+
+const [mode] = process.argv.slice(2);
+if (mode === 'broken') {
+  console.error('cannot start: no such database');
+  process.exit(1);
+}
+const server = new Server({ name: 'stdio', version: '1.0.0' }, { capabilities: { tools: {} } });
+server.setRequestHandler(ListToolsRequestSchema, () => ({
+  tools: ['env', 'die', 'progress'].map((name) => ({ name, description: name, inputSchema: { type: 'object' } })),
+}));
+server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
+  const { name, _meta: meta } = request.params;
+  if (name === 'die') process.exit(3);
+  if (name === 'progress' && meta?.progressToken !== undefined) {
+    const { progressToken } = meta;
+    await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress: 1 } });
+  }
+  const facts = { pid: process.pid, key: process.env['KEY'], names: Object.keys(process.env).toSorted() };
+  return { content: [{ type: 'text', text: JSON.stringify(facts) }] };
+});
+console.error(`started with ${process.env['KEY']}`);
+await server.connect(new StdioServerTransport());
