@@ -43,6 +43,7 @@ test('flag wins over environment over file over default', (t) => {
       args: [],
       env: {},
       prefix: 'pg_',
+      rewriteUris: false,
       headers: { authorization: 'Bearer x' },
       timeoutMs: 60_000,
       maxConcurrency: 64,
@@ -58,6 +59,11 @@ test('an upstream is a url or a command, and a key that does not go with it is t
     { entry: '{"url":"http://h/mcp","args":["a"]}', told: 'upstreams[0].args', why: 'arguments of nothing' },
     { entry: '{"url":"http://h/mcp","env":{"A":"hunter2"}}', told: 'upstreams[0].env', why: 'nothing is started' },
     { entry: '{"command":"x","headers":{"a":"hunter2"}}', told: 'upstreams[0].headers', why: 'no HTTP' },
+    {
+      entry: '{"name":"a_b","url":"http://h/mcp","rewriteUris":true}',
+      told: 'upstreams[0].rewriteUris',
+      why: 'no URI begins with that name',
+    },
     { entry: '{"command":"x","transport":"sse"}', told: 'upstreams[0].transport', why: 'no HTTP' },
   ];
   for (const { entry, told, why } of cases) {

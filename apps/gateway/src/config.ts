@@ -76,6 +76,8 @@ const upstreamSchema = z
   }));
 
 interface UpstreamForm {
+  name: string;
+  rewriteUris: boolean;
   url?: string;
   command?: string;
   cwd?: string;
@@ -88,6 +90,9 @@ interface UpstreamForm {
 /** Keys that contradict each other, with what to do about it. */
 function* findMisfits(upstream: UpstreamForm): Generator<[string, string]> {
   const { url, command } = upstream;
+  if (upstream.rewriteUris && !/^[a-z][a-z0-9-]*$/.test(upstream.name)) {
+    yield ['rewriteUris', 'puts the name before URIs, so the name must begin with a letter and hold no underscore'];
+  }
   if (url === undefined && command === undefined) {
     yield ['url', 'is missing: give the url of the server, or the command that starts it'];
   }
