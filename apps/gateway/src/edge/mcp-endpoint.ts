@@ -15,7 +15,7 @@ import {
   type RawHandler,
 } from '@database-mcp/service';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
-import { errorAnswer } from './answers.ts';
+import { errorAnswer, idTextOf } from './answers.ts';
 import { serveBatch } from './batch.ts';
 import { isObject, type Classifier, type Verdict } from './classify.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
@@ -47,11 +47,11 @@ export function createMcpEndpoint(options: EndpointOptions): RawHandler {
   };
 }
 
-/** Answers a fault of our own: logged with its cause, told without it. */
-export function failInternally(logger: Logger, response: ServerResponse, error: unknown): void {
+/** Answers a fault of our own: logged with its cause, told without it; `idText` is that of the request, if it is known. */
+export function failInternally(logger: Logger, response: ServerResponse, error: unknown, idText = 'null'): void {
   const text = logInternal(logger, error);
   if (response.headersSent) response.destroy();
-  else refuse(response, HTTP_INTERNAL, JSON_RPC_ERROR.INTERNAL_ERROR, text);
+  else sendJsonText(response, HTTP_INTERNAL, errorAnswer(idText, JSON_RPC_ERROR.INTERNAL_ERROR, text));
 }
 
 /** Logs a fault of our own; gives the text that a client may see. */
@@ -140,7 +140,11 @@ async function serve(
     response.on('close', () => closed.abort());
     return serveBatch(options, { ...message, verdict, headers: forwarded }, outlet, closed.signal);
   }
-  return serveMessage(options.core, { ...message, verdict, headers: forwarded }, outlet);
+  try {
+    return await serveMessage(options.core, { ...message, verdict, headers: forwarded }, outlet);
+  } catch (error) {
+    return failInternally(options.logger, response, error, idTextOf(message.bytes, message.body));
+  }
 }
 
 /** Does what a cancellation says, or makes a call one that can be cancelled. */
