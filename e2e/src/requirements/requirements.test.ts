@@ -1,0 +1,83 @@
+/** The gate: no requirement without proof or reason, no proof that does not exist. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { repositoryRoot } from '@database-mcp/testing';
+import { CONFORMANCE, type Proof } from './manifest.ts';
+import { REQUIREMENTS } from './requirements.ts';
+import { hasTest, readTestTitles } from './test-titles.ts';
+
+function numbered(letter: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${letter}${String(index + 1).padStart(2, '0')}`);
+}
+
+test('every requirement of the two checklists is there once, in order', () => {
+  assert.deepEqual(
+    REQUIREMENTS.map(({ id }) => id),
+    [...numbered('S', 50), ...numbered('G', 36)],
+  );
+});
+
+test('every requirement has a behaviour, a page of the specification, and a proof or the reason why there is none', () => {
+  for (const { id, behaviour, link, provenBy } of REQUIREMENTS) {
+    assert.ok(behaviour.length > 20 && behaviour.endsWith('.'), id);
+    assert.match(link, /^https:\/\/modelcontextprotocol\.io\/specification\/20\d\d-\d\d-\d\d\//, id);
+    assert.ok(provenBy.length > 0, `${id} has neither a test nor an exception with its reason`);
+  }
+});
+
+/** The scenarios of a frozen list of the suite; the package exports none of its files. */
+function readScenarios(): string {
+  const path = findPackageJSON('@modelcontextprotocol/conformance', import.meta.url);
+  assert.ok(path, 'the conformance suite is installed');
+  return readFileSync(join(dirname(path), 'requirements', '2026-07-28.yaml'), 'utf8');
+}
+
+/** What is wrong with a proof, or undefined. */
+function findProblem(proof: Proof, scenarios: string): string | undefined {
+  switch (proof.kind) {
+    case 'exception':
+      return proof.reason.length > 40 && proof.reason.endsWith('.') ? undefined : 'the reason says too little';
+    case 'scenario':
+      return new RegExp(`^ +- (scenario: )?${proof.scenario}$`, 'm').test(scenarios)
+        ? undefined
+        : `the conformance suite has no scenario ${proof.scenario}`;
+    case 'test': {
+      const titles = readTestTitles(join(repositoryRoot, proof.file));
+      if (!titles) return `there is no file ${proof.file}`;
+      return hasTest(titles, proof.title) ? undefined : `${proof.file} has no test "${proof.title}"`;
+    }
+  }
+}
+
+test('every proof exists, and every exception gives a reason', () => {
+  const scenarios = readScenarios();
+  const problems = REQUIREMENTS.flatMap(({ id, provenBy }) =>
+    provenBy.flatMap((proof) => findProblem(proof, scenarios) ?? []).map((problem) => `${id}: ${problem}`),
+  );
+  assert.deepEqual(problems, []);
+});
+
+test('the scenarios are held to their verdicts by tests that exist', () => {
+  const titles = readTestTitles(join(repositoryRoot, CONFORMANCE.file));
+  assert.ok(titles, CONFORMANCE.file);
+  for (const title of CONFORMANCE.titles) assert.ok(hasTest(titles, title), title);
+});
+
+const FOUND = [
+  { title: 'the matrix has a row for every fault but the flood, which is none', is: true, why: 'the whole title' },
+  { title: 'the matrix has a row for every fault', is: true, why: 'how it begins' },
+  { title: ' in bounded time, others go on (', is: true, why: 'the fixed part between inserted values' },
+  { title: 'a test that nobody wrote', is: false, why: 'no such title' },
+  { title: 'the', is: false, why: 'too short to say anything' },
+  { title: 'row for every fault but the flood', is: false, why: 'the middle of a whole title' },
+];
+for (const { title, is, why } of FOUND) {
+  test(`"${title}" is ${is ? '' : 'not '}found among the titles of a file: ${why}`, () => {
+    const titles = readTestTitles(join(repositoryRoot, 'e2e/src/fault-matrix.test.ts'));
+    assert.ok(titles);
+    assert.equal(hasTest(titles, title), is);
+  });
+}
