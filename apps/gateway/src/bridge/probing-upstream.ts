@@ -31,6 +31,7 @@ const HANDSHAKE_MS = 2_000;
 /** A server that is neither is not asked more often than this. */
 const DETECT_EVERY_MS = 900;
 const NOT_FOUND = 404;
+const DISCOVER = 'server/discover';
 
 type Send = (upstream: Upstream, request: UpstreamRequest, receiver: ReplyReceiver) => CallHandle;
 
@@ -70,9 +71,9 @@ class ProbingUpstream implements Upstream {
   }
 
   call(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle {
-    if (this.#legacy) return this.#legacy.call(request, receiver);
     const isModern = request.headers['mcp-protocol-version'] === MODERN_VERSION;
-    if (isModern ? this.#isModern : this.#takesLegacy === 'yes') return this.#http.call(request, receiver);
+    if (!this.#legacy && (isModern ? this.#isModern : this.#takesLegacy === 'yes'))
+      return this.#http.call(request, receiver);
     return this.#send(request, receiver, (upstream, sent, to) => upstream.call(sent, to));
   }
 
@@ -91,7 +92,7 @@ class ProbingUpstream implements Upstream {
   }
 
   #send(request: UpstreamRequest, receiver: ReplyReceiver, send: Send): CallHandle {
-    if (this.#legacy) return send(this.#legacy, request, receiver);
+    if (this.#legacy) return this.#sendKnownLegacy(this.#legacy, request, receiver, send);
     if (this.#options.config.era === 'legacy') {
       const handle = new LaterCall();
       this.#sendLegacy(handle, request, receiver, send, { kind: 'failed', failure: { kind: 'unreachable' } });
@@ -99,6 +100,22 @@ class ProbingUpstream implements Upstream {
     }
     if (request.headers['mcp-protocol-version'] === MODERN_VERSION) return this.#trySendModern(request, receiver, send);
     return this.#trySendAsIs(request, receiver, send);
+  }
+
+  /** A server that does not even answer `initialize` any more has become another one. */
+  #sendKnownLegacy(legacy: LegacyUpstream, request: UpstreamRequest, receiver: ReplyReceiver, send: Send): CallHandle {
+    const handle = new LaterCall();
+    const watch = new RefusalWatch(receiver, {
+      accepted: () => {},
+      refused: (refusal) => {
+        if (refusal.kind === 'answer' || this.#options.config.era === 'legacy') return false;
+        this.#retire(legacy);
+        handle.attach(this.#send(request, receiver, send));
+        return true;
+      },
+    });
+    handle.attach(send(legacy, request, watch));
+    return handle;
   }
 
   /** A modern request: refused, it is tried as legacy. */
@@ -110,7 +127,7 @@ class ProbingUpstream implements Upstream {
       },
       refused: (refusal) => {
         // A server that has been modern refuses much that is the client's own mistake.
-        if (!this.#canBeLegacy(refusal)) return false;
+        if (!this.#canBeLegacy(refusal, request.headers['mcp-method'])) return false;
         this.#isModern = false;
         this.#sendLegacy(handle, request, receiver, send, refusal);
         return true;
@@ -120,12 +137,13 @@ class ProbingUpstream implements Upstream {
     return handle;
   }
 
-  #canBeLegacy(refusal: Refusal): boolean {
+  #canBeLegacy(refusal: Refusal, method: string | undefined): boolean {
     if (this.#options.config.era === MODERN_VERSION) return false;
-    if (!this.#isModern) return true;
-    if (refusal.kind !== 'failed') return false;
-    const { failure } = refusal;
-    return isVersionRefusal(refusal) || (failure.kind === 'not-mcp' && failure.status === NOT_FOUND);
+    // Every modern server answers this one; of others it may just not have the method.
+    if (method === DISCOVER) return true;
+    if (refusal.kind === 'answer') return !this.#isModern && refusal.status !== NOT_FOUND;
+    if (!this.#isModern || isVersionRefusal(refusal)) return true;
+    return refusal.failure.kind === 'not-mcp' && refusal.failure.status === NOT_FOUND;
   }
 
   /** A legacy request at a server that may only know the modern revision. */
@@ -143,7 +161,7 @@ class ProbingUpstream implements Upstream {
             },
             // Refused in both forms: the fault is not the form.
             refused: () => {
-              if (this.#canBeLegacy(refusal)) this.#sendLegacy(handle, request, receiver, send, refusal);
+              if (this.#canBeLegacy(refusal, undefined)) this.#sendLegacy(handle, request, receiver, send, refusal);
               else tellRefusal(refusal, receiver);
               return true;
             },

@@ -3,7 +3,8 @@ import type { CallFailure, ReplyHead, ReplyReceiver } from '../upstream/upstream
 
 /** How a server refused: with an answer that the client may still get, or with none. */
 export type Refusal =
-  { kind: 'answer'; tell: (receiver: ReplyReceiver) => void } | { kind: 'failed'; failure: CallFailure };
+  | { kind: 'answer'; status: number; tell: (receiver: ReplyReceiver) => void }
+  | { kind: 'failed'; failure: CallFailure };
 
 /** What becomes of the request. */
 export interface WatchEvents {
@@ -22,7 +23,7 @@ const OTHER_REASONS = new Set([401, 403, 408, 413, 429]);
 export class RefusalWatch implements ReplyReceiver {
   readonly #receiver: ReplyReceiver;
   readonly #events: WatchEvents;
-  #refusedHead: ReplyHead | undefined;
+  #refusedHead: (ReplyHead & { kind: 'json' }) | undefined;
   readonly #chunks: Buffer[] = [];
 
   constructor(receiver: ReplyReceiver, events: WatchEvents) {
@@ -53,7 +54,7 @@ export class RefusalWatch implements ReplyReceiver {
       for (const chunk of this.#chunks) receiver.data(chunk);
       receiver.end();
     };
-    if (!this.#events.refused({ kind: 'answer', tell })) tell(this.#receiver);
+    if (!this.#events.refused({ kind: 'answer', status: head.status, tell })) tell(this.#receiver);
   }
 
   failed(failure: CallFailure): void {
