@@ -329,3 +329,19 @@ test('a list that fails alone leaves the others, and keeps what it had', async (
   assert.equal((await resultOf(gateway, 'tools/list')).tools.length, 4);
   assert.equal((await resultOf(gateway, 'prompts/list')).prompts.length, 1);
 });
+
+test('a list that changes while it is read is read again from its start', async (t) => {
+  let isChanged = false;
+  const kinds = { tools: ['a', 'b', 'c'].map((name) => toolText(name)), pageSize: 2 };
+  const upstream = await startTestUpstream(t, {
+    onRequest: (request, response) => {
+      if (isChanged || request.body.params?.cursor === undefined) return serveKinds(kinds)(request, response);
+      isChanged = true;
+      answerJson(response, '{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"stale"}}');
+      return true;
+    },
+  });
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  const { tools } = await resultOf(gateway, 'tools/list');
+  assert.deepEqual(tools.slice(2).map((tool) => tool.name), ['pg_a', 'pg_b', 'pg_c']); // prettier-ignore
+});

@@ -7,6 +7,7 @@ import {
   CLIENT_INFO_META_KEY,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
+import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { isObject, MODERN_VERSION, type JsonObject } from '../edge/classify.ts';
 import { collectReply } from '../upstream/collect-reply.ts';
 import type { CallFailure, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
@@ -32,7 +33,8 @@ export interface UpstreamLists {
 }
 
 /** The outcome of one request to an upstream: its result, or why there is none. */
-export type FetchOutcome<T> = { kind: 'value'; value: T } | { kind: 'failed'; reason: string; failure?: CallFailure };
+export type FetchOutcome<T> =
+  { kind: 'value'; value: T } | { kind: 'failed'; reason: string; failure?: CallFailure; code?: unknown };
 
 /** A list of more than this is not kept: a thousand tools with long schemas are about 4 MiB. */
 const MAX_LIST_BYTES = 16 * 1024 * 1024;
@@ -52,7 +54,7 @@ export async function fetchLists(
   const lists = await discover(upstream, version, before);
   for (const spec of LIST_KINDS) {
     if (!isDeclared(lists.capabilities, spec)) continue;
-    const fetched = await fetchKind(upstream, version, spec);
+    const fetched = await fetchKindAgain(upstream, version, spec);
     if (fetched.kind === 'value') {
       lists.items[spec.kind] = fetched.value.items;
       lists.freshness[spec.kind] = fetched.value.freshness;
@@ -92,16 +94,27 @@ async function discover(upstream: Upstream, version: string, before?: UpstreamLi
 
 const PUBLIC: Freshness = { cacheScope: 'public' };
 
+type KindOutcome = FetchOutcome<ReadItems & { freshness: Freshness }>;
+
+/** A list that changes while it is walked makes its cursors invalid: then it is walked from the start once more (S28). */
+async function fetchKindAgain(upstream: Upstream, version: string, spec: KindSpec): Promise<KindOutcome> {
+  const walked = { pages: 0 };
+  const fetched = await fetchKind(upstream, version, spec, walked);
+  const isStale = fetched.kind === 'failed' && fetched.code === JSON_RPC_ERROR.INVALID_PARAMS && walked.pages > 0;
+  return isStale ? fetchKind(upstream, version, spec, { pages: 0 }) : fetched;
+}
+
 async function fetchKind(
   upstream: Upstream,
   version: string,
   spec: KindSpec,
-): Promise<FetchOutcome<ReadItems & { freshness: Freshness }>> {
+  walked: { pages: number },
+): Promise<KindOutcome> {
   const all: ReadItems = { items: [], problems: [] };
   let freshness: Freshness | undefined;
   let cursor: unknown;
   let bytes = 0;
-  for (let page = 0; page < MAX_PAGES; page++) {
+  for (; walked.pages < MAX_PAGES; walked.pages++) {
     const params = cursor === undefined ? {} : { cursor };
     const fetched = await ask(upstream, spec.method, params, version);
     if (fetched.kind === 'failed') return fetched;
@@ -171,6 +184,7 @@ async function ask(
   return {
     kind: 'failed',
     reason: code === undefined ? `its answer to ${method} is no result` : `error ${String(code)}`,
+    code,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Translates the URIs in an upstream's answer on its way to the client; only for upstreams with `rewriteUris`. JSON is
- * gathered up to a limit, event streams are passed on event by event.
+ * Changes the messages of an upstream's answer on its way to the client; only for the few that cannot pass as they are.
+ * JSON is gathered up to a limit, event streams are passed on event by event.
  */
 import { toPublishedUri } from '../catalogue/published-uris.ts';
 import { rewriteMessage } from '../catalogue/rewrite-uris.ts';
@@ -12,14 +12,23 @@ const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** Puts the translation before `reply`. */
+/** Gives the message that takes the place of another; the same one if nothing is to change. */
+export type ChangeMessage = (message: Buffer) => Buffer;
+
+/** Puts the translation of an upstream's URIs before `reply`. */
 export function createRewritingReply(reply: StreamedReply, upstream: string): StreamedReply {
-  return new RewritingReply(reply, upstream);
+  const translate = (uri: string): string => toPublishedUri(upstream, uri);
+  return createChangingReply(reply, (message) => rewriteMessage(message, translate));
 }
 
-class RewritingReply implements StreamedReply {
+/** Puts a change of every message before `reply`. */
+export function createChangingReply(reply: StreamedReply, change: ChangeMessage): StreamedReply {
+  return new ChangingReply(reply, change);
+}
+
+class ChangingReply implements StreamedReply {
   readonly #reply: StreamedReply;
-  readonly #upstream: string;
+  readonly #change: ChangeMessage;
   #call: CallHandle | undefined;
   #head: ReplyHead | undefined;
   /** The message, or the event, that is not whole yet. */
@@ -27,9 +36,9 @@ class RewritingReply implements StreamedReply {
   #size = 0;
   #isFailed = false;
 
-  constructor(reply: StreamedReply, upstream: string) {
+  constructor(reply: StreamedReply, change: ChangeMessage) {
     this.#reply = reply;
-    this.#upstream = upstream;
+    this.#change = change;
   }
 
   attach(call: CallHandle): void {
@@ -61,7 +70,7 @@ class RewritingReply implements StreamedReply {
       if (rest.length > 0) this.#reply.data(rest);
       return this.#reply.end();
     }
-    const text = this.#rewrite(rest);
+    const text = this.#change(rest);
     this.#reply.start({ kind: 'json', status: this.#head?.status ?? 200, length: text.length });
     this.#reply.data(text);
     this.#reply.end();
@@ -85,10 +94,10 @@ class RewritingReply implements StreamedReply {
     const rest = Buffer.from(bytes.subarray(end));
     this.#held = [rest];
     this.#size = rest.length;
-    return this.#reply.data(this.#rewriteEvents(bytes.subarray(0, end)));
+    return this.#reply.data(this.#changeEvents(bytes.subarray(0, end)));
   }
 
-  #rewriteEvents(bytes: Buffer): Buffer {
+  #changeEvents(bytes: Buffer): Buffer {
     const out: Buffer[] = [];
     let data: Buffer[] = [];
     for (const line of listLines(bytes)) {
@@ -108,12 +117,8 @@ class RewritingReply implements StreamedReply {
 
   #toDataLines(data: readonly Buffer[]): Buffer {
     const joined = Buffer.concat(data.flatMap((line, index) => (index === 0 ? [line] : [Buffer.of(LF), line])));
-    const lines = this.#rewrite(joined).toString('utf8').split('\n');
+    const lines = this.#change(joined).toString('utf8').split('\n');
     return Buffer.from(lines.map((line) => `data: ${line}\n`).join(''));
-  }
-
-  #rewrite(message: Buffer): Buffer {
-    return rewriteMessage(message, (uri) => toPublishedUri(this.#upstream, uri));
   }
 }
 

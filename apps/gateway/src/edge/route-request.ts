@@ -7,10 +7,11 @@ import { closestName, JSON_RPC_ERROR } from '@database-mcp/errors';
 import type { MergedKind, UpstreamRoute } from '../catalogue/merged-list.ts';
 import { findValue, splice } from '../json-spans.ts';
 import { errorAnswer, idTextOf, quote } from './answers.ts';
+import { capCompletion } from './cap-completion.ts';
 import { isObject, type Era, type JsonObject } from './classify.ts';
 import { encodeHeaderValue } from './header-value.ts';
 import { logFailure } from './log-failure.ts';
-import { createRewritingReply } from './rewriting-reply.ts';
+import { createChangingReply, createRewritingReply, type ChangeMessage } from './rewriting-reply.ts';
 import type { GatewayCore, Message, Outlet } from './serve-message.ts';
 
 /** A request on its way to its upstream. */
@@ -109,11 +110,13 @@ function complete(request: RoutedRequest): void {
 /** The gateway promises completions when any upstream has them; one that has none has no suggestions. */
 function completeAt(request: RoutedRequest, route: UpstreamRoute, key: string): void {
   const { core, message, era, outlet } = request;
-  if (core.catalogue.hasCompletions(route.upstream)) return forward(request, route, ['params', 'ref', key]);
+  if (core.catalogue.hasCompletions(route.upstream)) {
+    return forward(request, route, ['params', 'ref', key], capCompletion);
+  }
   outlet.send(HTTP_OK, core.answers.result(era, idTextOf(message.bytes, message.body), NO_VALUES));
 }
 
-function forward(request: RoutedRequest, route: UpstreamRoute, path: readonly string[]): void {
+function forward(request: RoutedRequest, route: UpstreamRoute, path: readonly string[], change?: ChangeMessage): void {
   const { core, message, outlet, method } = request;
   const upstream = core.upstreams.get(route.upstream);
   if (!upstream) throw new Error(`the route of ${method} leads to no upstream`);
@@ -121,7 +124,8 @@ function forward(request: RoutedRequest, route: UpstreamRoute, path: readonly st
     logFailure(core.logger, method, upstream.name, failure);
     return core.answers.requestFailure(idTextOf(message.bytes, message.body), upstream.name, failure);
   });
-  const receiver = route.special?.rewriteUris === true ? createRewritingReply(reply, upstream.name) : reply;
+  const changed = change ? createChangingReply(reply, change) : reply;
+  const receiver = route.special?.rewriteUris === true ? createRewritingReply(changed, upstream.name) : changed;
   receiver.attach(upstream.call(toUpstreamRequest(request, route.upstreamName, path), receiver));
 }
 
