@@ -16,7 +16,7 @@ export const ENVELOPE = {
 /** An upstream entry of a test's configuration. */
 export interface UpstreamEntry {
   name: string;
-  url: string;
+  url?: string;
   [member: string]: unknown;
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { createLogger, type Logger } from '@database-mcp/telemetry';
 import { Server as LegacyServer } from '@modelcontextprotocol/sdk/server/index.js';
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
@@ -22,6 +23,8 @@ export interface ForeignStats {
   /** Outcomes of what the server asked its client. */
   asked: string[];
 }
+
+const WORK_MS = 30;
 
 function tool(name: string): { name: string; description: string; inputSchema: { type: 'object' } } {
   return { name, description: `Tool ${name}.`, inputSchema: { type: 'object' } };
@@ -59,6 +62,8 @@ export function createForeignServer(stats: ForeignStats): LegacyServer {
           method: 'notifications/message',
           params: { level: 'info', data: 'a log line' },
         });
+        // SDK clients lose progress that arrives in one piece with the answer; real work takes longer than that.
+        await setTimeout(WORK_MS);
         return text('done');
       }
       case 'wait':

@@ -1,7 +1,11 @@
 /** A foreign server on standard input and output, for the tests of the bridge. Ends itself when told `die`. */
+import { setTimeout } from 'node:timers/promises';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+
+/** SDK clients lose progress that arrives in one piece with the answer. */
+const WORK_MS = 30;
 
 const [mode] = process.argv.slice(2);
 if (mode === 'broken') {
@@ -18,6 +22,7 @@ server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
   if (name === 'progress' && meta?.progressToken !== undefined) {
     const { progressToken } = meta;
     await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress: 1 } });
+    await setTimeout(WORK_MS);
   }
   const facts = { pid: process.pid, key: process.env['KEY'], names: Object.keys(process.env).toSorted() };
   return { content: [{ type: 'text', text: JSON.stringify(facts) }] };
