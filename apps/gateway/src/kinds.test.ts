@@ -146,7 +146,9 @@ test('a prompt is asked of its own server under its own name, with everything el
 const READS = [
   { uri: 'a://exact', owner: 'one', why: 'it is listed' },
   { uri: 'a://t/7/x', owner: 'one', why: 'a template fits' },
-  { uri: 'a://t/7/x/y', owner: 'one', why: 'only one server uses the scheme' },
+  { uri: 'a://t/9/x', owner: 'two', why: 'what is listed goes before a template that fits' },
+  { uri: 'a://t/special/x', owner: 'two', why: 'of two templates the one with more literal characters' },
+  { uri: 'b://t/7/x/y', owner: 'one', why: 'only one server uses the scheme' },
   { uri: 's://h2/other', owner: 'two', why: 'only one server uses the authority' },
   { uri: 's://h3/other', owner: undefined, why: 'both servers use the scheme' },
   { uri: 'z://x', owner: undefined, why: 'nobody uses the scheme' },
@@ -167,8 +169,8 @@ test('a resource is read from the server that it belongs to', async (t) => {
     return { name, url: (await startTestUpstream(t, { onRequest: serveKinds(kinds) })).url };
   };
   const gateway = await startTestGateway(t, [
-    await start('one', ['a://exact', 's://h1/a'], ['a://t/{id}/x']),
-    await start('two', ['s://h2/a'], []),
+    await start('one', ['a://exact', 's://h1/a', 'b://q'], ['a://t/{id}/x']),
+    await start('two', ['s://h2/a', 'a://t/9/x'], ['a://t/spe{rest}/x']),
   ]);
   for (const { uri, owner, why } of READS) {
     const { error } = JSON.parse((await ask(gateway, 'resources/read', { uri }, uri)).text);
@@ -198,6 +200,17 @@ test('completions go to the owner of what is completed, and one that completes n
   for (const ref of [{ type: 'ref/prompt', name: 'x' }, { type: 'ref/other' }, {}]) {
     assert.equal(JSON.parse((await complete(ref)).text).error.code, -32602);
   }
+});
+
+test('a prompt of a server that was never up is told as its outage', async (t) => {
+  const one = await startTestUpstream(t, { onRequest: serveKinds({ prompts: [promptText('p')] }) });
+  const gateway = await startTestGateway(t, [
+    { name: 'one', url: one.url },
+    { name: 'down', url: 'http://127.0.0.1:9/mcp' },
+  ]);
+  const { error } = JSON.parse((await ask(gateway, 'prompts/get', { name: 'down_p' }, 'down_p')).text);
+  assert.equal(error.code, -32603);
+  assert.match(error.message, /"down" cannot be reached/);
 });
 
 test('a failing server of a prompt is told as an error, not as a tool result', async (t) => {

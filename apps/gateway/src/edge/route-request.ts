@@ -60,10 +60,14 @@ async function getPrompt(request: RoutedRequest): Promise<void> {
   const route = catalogue.list.kinds.prompts.routes.get(name);
   if (route) return forward(request, route, ['params', 'name']);
   // The name may be newer than the list.
-  await catalogue.refreshFor(name);
+  const unknown = await catalogue.refreshFor(name);
   const { prompts } = catalogue.list.kinds;
   const found = prompts.routes.get(name);
-  return found ? forward(request, found, ['params', 'name']) : invalid(request, describeUnknownPrompt(name, prompts));
+  if (found) return forward(request, found, ['params', 'name']);
+  if (unknown.kind === 'unknown') return invalid(request, describeUnknownPrompt(name, prompts));
+  const { core, message, outlet } = request;
+  const idText = idTextOf(message.bytes, message.body);
+  outlet.send(HTTP_OK, core.answers.requestFailure(idText, unknown.upstream, { kind: 'unreachable' }));
 }
 
 function describeUnknownPrompt(name: string, prompts: MergedKind): string {
