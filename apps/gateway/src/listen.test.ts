@@ -234,6 +234,22 @@ test('resources are listened to as long as any client wants them, each client he
   await until('no stream without a listener', () => upstream.open().length === 0);
 });
 
+test('clients that come and go with many resources cause few requests at the upstream', async (t) => {
+  const capabilities = { tools: {}, resources: { subscribe: true } };
+  const resources = Array.from({ length: 200 }, (_unused, index) => `pg://${index}`);
+  const upstream = await startListening(t, capabilities, { tools: ['pg_a'], prompts: [], resources });
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  const started = performance.now();
+  for (let id = 0; id < 10; id++) {
+    const client = await listen(t, gateway, { resourceSubscriptions: resources.slice(id, 150 + id) }, id);
+    if (id % 2 === 0) client.close();
+  }
+  await until('one stream that hears all', () => upstream.open().at(-1)?.wanted.resourceSubscriptions?.length === 158);
+  const most = 2 + (performance.now() - started) / 100;
+  assert.ok(upstream.streams.length <= most, `${upstream.streams.length} streams were opened`);
+  await until('only that one', () => upstream.open().length === 1);
+});
+
 test('a stream that ends is opened again, and what may have been missed is told', async (t) => {
   const capabilities = { tools: { listChanged: true }, resources: { subscribe: true } };
   const upstream = await startListening(t, capabilities, { tools: ['pg_a'], prompts: [], resources: ['pg://1'] });

@@ -4,7 +4,7 @@
  */
 import type { Logger } from '@database-mcp/telemetry';
 import { isObject, type JsonObject } from '../edge/classify.ts';
-import { UpstreamListener, type ListName } from './listen.ts';
+import { UpstreamListener, type ListName, type ListenWish } from './listen.ts';
 import type { Upstream } from './upstream.ts';
 
 /** Where a published URI leads. */
@@ -44,6 +44,8 @@ export interface ChangeFeed {
 
 /** A client waits for its acknowledgement; an upstream that is slow must not hold it up for long. */
 const HEARD_MS = 1_000;
+/** All resources that are listened to; they travel in one request to their upstream. */
+const MAX_URIS = 4_096;
 const LISTS: readonly ListName[] = ['tools', 'prompts', 'resources'];
 
 interface Source {
@@ -60,83 +62,119 @@ interface Subscribed {
 
 /** Creates a feed that listens to nobody yet. */
 export function createChangeFeed(options: ChangeFeedOptions): ChangeFeed {
-  const sources = new Map<string, Source>();
-  const subscribed = new Map<string, Subscribed>();
-  const listeners: UpdateListener[] = [];
-  let isClosed = false;
+  return new ListeningFeed(options);
+}
 
-  const updated = (name: string, uri: string): void => {
-    for (const [published, { route }] of subscribed) {
+class ListeningFeed implements ChangeFeed {
+  readonly #options: ChangeFeedOptions;
+  /** By the upstream's name. */
+  readonly #sources = new Map<string, Source>();
+  /** By the URI that clients know. */
+  readonly #subscribed = new Map<string, Subscribed>();
+  readonly #listeners: UpdateListener[] = [];
+  /** Upstreams that do not know yet what is to be heard of them. */
+  readonly #unsaid = new Set<string>();
+  #isClosed = false;
+
+  constructor(options: ChangeFeedOptions) {
+    this.#options = options;
+  }
+
+  listed(upstream: Upstream, capabilities: JsonObject | undefined): void {
+    if (this.#isClosed) return;
+    const before = this.#sources.get(upstream.name);
+    const isSame = before?.upstream === upstream;
+    if (!isSame) before?.listener.close();
+    this.#sources.set(upstream.name, {
+      upstream,
+      listener: before && isSame ? before.listener : this.#createListener(upstream),
+      lists: new Set(LISTS.filter((list) => has(capabilities, list, 'listChanged'))),
+      canSubscribe: has(capabilities, 'resources', 'subscribe'),
+    });
+    this.#wish(upstream.name);
+  }
+
+  gone(upstream: Upstream): void {
+    const source = this.#sources.get(upstream.name);
+    if (source?.upstream !== upstream) return;
+    source.listener.close();
+    this.#sources.delete(upstream.name);
+  }
+
+  subscribe(uri: string): boolean {
+    const known = this.#subscribed.get(uri);
+    if (known) {
+      known.count++;
+      return true;
+    }
+    if (this.#subscribed.size >= MAX_URIS) return false;
+    const route = this.#options.route(uri);
+    if (!route || !this.#sources.get(route.upstream)?.canSubscribe) return false;
+    this.#subscribed.set(uri, { route, count: 1 });
+    this.#wish(route.upstream);
+    return true;
+  }
+
+  unsubscribe(uri: string): void {
+    const known = this.#subscribed.get(uri);
+    if (!known || --known.count > 0) return;
+    this.#subscribed.delete(uri);
+    this.#wish(known.route.upstream);
+  }
+
+  async heard(uris: readonly string[]): Promise<void> {
+    this.#tellWishes();
+    const names = new Set(uris.map((uri) => this.#subscribed.get(uri)?.route.upstream ?? ''));
+    await Promise.all([...names].map((name) => this.#sources.get(name)?.listener.heard(HEARD_MS)));
+  }
+
+  onUpdate(listener: UpdateListener): void {
+    this.#listeners.push(listener);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { listener } of this.#sources.values()) listener.close();
+  }
+
+  #createListener(upstream: Upstream): UpstreamListener {
+    const { version, logger, refresh } = this.#options;
+    return new UpstreamListener({
+      upstream,
+      version,
+      logger,
+      listsChanged: () => refresh(upstream.name),
+      resourceUpdated: (uri) => this.#updated(upstream.name, uri),
+    });
+  }
+
+  #updated(name: string, uri: string): void {
+    for (const [published, { route }] of this.#subscribed) {
       if (route.upstream !== name || !isSameOrBelow(uri, route.upstreamName)) continue;
       const changed = `${published}${uri.slice(route.upstreamName.length)}`;
-      for (const listener of listeners) listener(published, changed);
+      for (const listener of this.#listeners) listener(published, changed);
     }
-  };
-  const wish = (name: string): void => {
-    const source = sources.get(name);
-    if (!source) return;
-    const routes = [...subscribed.values()].map(({ route }) => route);
-    const uris = routes.filter(({ upstream }) => upstream === name).map(({ upstreamName }) => upstreamName);
-    source.listener.want({ lists: source.lists, uris: new Set(source.canSubscribe ? uris : []) });
-  };
-  const createListener = (upstream: Upstream): UpstreamListener =>
-    new UpstreamListener({
-      upstream,
-      version: options.version,
-      logger: options.logger,
-      listsChanged: () => options.refresh(upstream.name),
-      resourceUpdated: (uri) => updated(upstream.name, uri),
-    });
-  return {
-    listed: (upstream, capabilities) => {
-      if (isClosed) return;
-      const before = sources.get(upstream.name);
-      const isSame = before?.upstream === upstream;
-      if (!isSame) before?.listener.close();
-      sources.set(upstream.name, {
-        upstream,
-        listener: before && isSame ? before.listener : createListener(upstream),
-        lists: new Set(LISTS.filter((list) => has(capabilities, list, 'listChanged'))),
-        canSubscribe: has(capabilities, 'resources', 'subscribe'),
-      });
-      wish(upstream.name);
-    },
-    gone: (upstream) => {
-      const source = sources.get(upstream.name);
-      if (source?.upstream !== upstream) return;
-      source.listener.close();
-      sources.delete(upstream.name);
-    },
-    subscribe: (uri) => {
-      const known = subscribed.get(uri);
-      if (known) {
-        known.count++;
-        return true;
-      }
-      const route = options.route(uri);
-      if (!route || !sources.get(route.upstream)?.canSubscribe) return false;
-      subscribed.set(uri, { route, count: 1 });
-      wish(route.upstream);
-      return true;
-    },
-    unsubscribe: (uri) => {
-      const known = subscribed.get(uri);
-      if (!known || --known.count > 0) return;
-      subscribed.delete(uri);
-      wish(known.route.upstream);
-    },
-    heard: async (uris) => {
-      const names = new Set(uris.map((uri) => subscribed.get(uri)?.route.upstream ?? ''));
-      await Promise.all([...names].map((name) => sources.get(name)?.listener.heard(HEARD_MS)));
-    },
-    onUpdate: (listener) => {
-      listeners.push(listener);
-    },
-    close: () => {
-      isClosed = true;
-      for (const { listener } of sources.values()) listener.close();
-    },
-  };
+  }
+
+  /** One client names many resources; their upstream hears of all of them at once. */
+  #wish(name: string): void {
+    if (this.#unsaid.size === 0) queueMicrotask(() => this.#tellWishes());
+    this.#unsaid.add(name);
+  }
+
+  #tellWishes(): void {
+    for (const name of this.#unsaid) {
+      const source = this.#sources.get(name);
+      if (source && !this.#isClosed) source.listener.want(this.#wishOf(name, source));
+    }
+    this.#unsaid.clear();
+  }
+
+  #wishOf(name: string, { lists, canSubscribe }: Source): ListenWish {
+    const uris = new Set<string>();
+    for (const { route } of this.#subscribed.values()) if (route.upstream === name) uris.add(route.upstreamName);
+    return { lists, uris: canSubscribe ? uris : new Set() };
+  }
 }
 
 function has(capabilities: JsonObject | undefined, name: string, member: string): boolean {

@@ -46,6 +46,10 @@ const JITTER = 0.3;
 const DEBOUNCE_MS = 50;
 /** An upstream that never stops telling changes is not asked for its lists more often. */
 const MIN_REFRESH_MS = 1_000;
+/** The acknowledgement comes first and at once. */
+const ACKNOWLEDGE_MS = 5_000;
+/** Clients that come and go change what is to be heard; the stream is replaced no more often than this. */
+const MIN_REOPEN_MS = 100;
 /** A stream is opened anew after a day: a connection that has silently died would never tell. */
 const STREAM_MS = 86_400_000;
 /** A notification is short; a longer event is none. */
@@ -61,6 +65,7 @@ interface Stream {
   key: string;
   uris: ReadonlySet<string>;
   call?: CallHandle;
+  timer: NodeJS.Timeout;
   isAcknowledged: boolean;
 }
 
@@ -76,6 +81,7 @@ export class UpstreamListener {
   #retryTimer: NodeJS.Timeout | undefined;
   #tellTimer: NodeJS.Timeout | undefined;
   #toldAt = -Infinity;
+  #openedAt = -Infinity;
   /** There was a stream before, so a new one may have missed something. */
   #wasHeard = false;
   #isClosed = false;
@@ -94,7 +100,15 @@ export class UpstreamListener {
     this.#key = key;
     this.#pauseMs = FIRST_PAUSE_MS;
     if (key === '') return this.#stop();
-    this.#open();
+    // A stream on its way is heard first: clients that come and go without end must not keep it from ever arriving.
+    if (!this.#next) this.#openSoon();
+  }
+
+  #openSoon(): void {
+    clearTimeout(this.#retryTimer);
+    const wait = this.#openedAt + MIN_REOPEN_MS - performance.now();
+    if (wait <= 0) this.#open();
+    else this.#retryTimer = setTimeout(() => this.#open(), wait);
   }
 
   /** Resolves when everything wished for is heard; never later than `limitMs`. */
@@ -120,7 +134,10 @@ export class UpstreamListener {
 
   #stop(): void {
     clearTimeout(this.#retryTimer);
-    for (const stream of [this.#current, this.#next]) stream?.call?.cancel();
+    for (const stream of [this.#current, this.#next]) {
+      clearTimeout(stream?.timer);
+      stream?.call?.cancel();
+    }
     this.#current = undefined;
     this.#next = undefined;
     this.#wasHeard = false;
@@ -128,8 +145,12 @@ export class UpstreamListener {
 
   #open(): void {
     clearTimeout(this.#retryTimer);
-    this.#next?.call?.cancel();
-    const stream: Stream = { key: this.#key, uris: this.#wish.uris, isAcknowledged: false };
+    this.#openedAt = performance.now();
+    const timer = setTimeout(() => {
+      stream.call?.cancel();
+      this.#ended(stream, 'it acknowledges nothing');
+    }, ACKNOWLEDGE_MS);
+    const stream: Stream = { key: this.#key, uris: this.#wish.uris, isAcknowledged: false, timer };
     this.#next = stream;
     const id = `listen-${this.#nextId++}`;
     const request = toRequest(id, this.#wish, this.#options.version);
@@ -177,6 +198,7 @@ export class UpstreamListener {
   #acknowledged(stream: Stream): void {
     if (stream.isAcknowledged || this.#next !== stream) return;
     stream.isAcknowledged = true;
+    clearTimeout(stream.timer);
     const before = this.#current;
     this.#current = stream;
     this.#next = undefined;
@@ -187,11 +209,13 @@ export class UpstreamListener {
       for (const uri of stream.uris) this.#options.resourceUpdated(uri);
     }
     this.#wasHeard = true;
+    if (stream.key !== this.#key) return this.#openSoon();
     for (const done of this.#waiting) done();
   }
 
   #ended(stream: Stream, reason: string): void {
     if (stream !== this.#current && stream !== this.#next) return;
+    clearTimeout(stream.timer);
     if (stream === this.#current) this.#current = undefined;
     // The stream that is to take its place is on its way already.
     if (stream !== this.#next && this.#next) return;
