@@ -91,6 +91,8 @@ function createDispatch(options: ServiceOptions, shell: FastifyInstance, drainin
     const url = request.url ?? '/';
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);
+    if (!path.startsWith('/'))
+      return sendJson(response, 400, { error: 'The request target must be a path, such as /health.' });
     const route = Object.hasOwn(options.routes, path) ? options.routes[path] : undefined;
     if (route) route(request, response);
     else shell.routing(request, response);
