@@ -38,6 +38,7 @@ const SERVERS: { name: string; start(): Promise<StartedDatabase> }[] = [
   },
 ];
 
+const OLD_SCENARIOS: readonly string[] = ['ping', 'server-initialize', 'server-session-lifecycle', 'tools-list'];
 /** The scenarios that need no tool, prompt or resource made for the suite. */
 const APPLICABLE: Record<Revision, readonly string[]> = {
   '2026-07-28': [
@@ -51,14 +52,8 @@ const APPLICABLE: Record<Revision, readonly string[]> = {
     'server-stateless',
     'tools-list',
   ],
-  '2025-11-25': [
-    'dns-rebinding-protection',
-    'ping',
-    'server-initialize',
-    'server-session-lifecycle',
-    'server-sse-multiple-streams',
-    'tools-list',
-  ],
+  '2025-11-25': [...OLD_SCENARIOS, 'dns-rebinding-protection', 'server-sse-multiple-streams'],
+  '2025-06-18': OLD_SCENARIOS,
 };
 
 /** Checks of those scenarios that ask for more than tools. A listed check that begins to pass fails the test too. */
