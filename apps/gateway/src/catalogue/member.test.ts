@@ -9,6 +9,10 @@ function lists(prompts: Freshness, others: Freshness): UpstreamLists {
   return { items: forEachKind(() => []), freshness, problems: [] };
 }
 
+function toFreshness(ttlMs: number | undefined): Freshness {
+  return { ttlMs, cacheScope: 'public' };
+}
+
 const ROWS = [
   { prompts: undefined, others: undefined, atMost: 60_000, why: 'no time is given' },
   { prompts: 30_000, others: 90_000, atMost: 30_000, why: 'the shortest time counts' },
@@ -20,7 +24,6 @@ const ROWS = [
 test('lists are fetched again when the shortest time is over, up to a fifth of it early', async (t) => {
   for (const { prompts, others, atMost, why } of ROWS) {
     await t.test(why, () => {
-      const toFreshness = (ttlMs: number | undefined): Freshness => ({ ttlMs, cacheScope: 'public' });
       const at = nextRefreshAt(lists(toFreshness(prompts), toFreshness(others)), 0);
       assert.ok(at <= atMost && at >= atMost * 0.8, String(at));
     });
