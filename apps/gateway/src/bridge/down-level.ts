@@ -9,9 +9,14 @@ import { editMessage, editObject } from './message-text.ts';
 const WITHOUT_AUDIO = '2024-11-05';
 const WITHOUT_LINKS = new Set(['2025-03-26', WITHOUT_AUDIO]);
 
+/** Whether results for clients of that revision may have to be rewritten. */
+export function isOldRevision(version: string): boolean {
+  return WITHOUT_LINKS.has(version);
+}
+
 /** The message whose result is that value, as a client of that revision can read it. */
 export function downLevelResult(message: Buffer, result: unknown, version: string): Buffer {
-  if (!WITHOUT_LINKS.has(version) || !isObject(result)) return message;
+  if (!isOldRevision(version) || !isObject(result)) return message;
   const { content, structuredContent } = result;
   if (!Array.isArray(content)) return message;
   if (content.length === 0 && structuredContent !== undefined) return withStructuredText(message);

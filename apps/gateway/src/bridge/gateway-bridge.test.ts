@@ -7,7 +7,8 @@ import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { startFixtureServer } from '@database-mcp/testing';
 import type { Gateway } from '../app.ts';
-import { listNames, startTestGateway, until } from '../test-gateway.ts';
+import { callTool, listNames, post, startTestGateway, until } from '../test-gateway.ts';
+import { answerJson, startTestUpstream } from '../test-upstream.ts';
 import { startForeign } from './test-bridge.ts';
 
 const SCRIPT = fileURLToPath(new URL('test-stdio/main.ts', import.meta.url));
@@ -90,4 +91,44 @@ test('a legacy SDK client over HTTP+SSE calls upstreams of every era and transpo
     (name, args, onprogress) =>
       client.callTool({ name, arguments: args }, undefined, { onprogress }) as Promise<Result>,
   );
+});
+
+test('a client of 2024-11-05 gets links and audio as text from every server; a newer one gets them as they are', async (t) => {
+  const link = '{"type":"resource_link","uri":"test://a","name":"a"}';
+  const audio = '{"type":"audio","data":"AA==","mimeType":"audio/wav"}';
+  const own = await startTestUpstream(t, {
+    onCall: ({ body }, response) =>
+      answerJson(response, `{"jsonrpc":"2.0","id":${JSON.stringify(body.id)},"result":{"content":[${link},${audio}]}}`),
+  });
+  const foreign = await startForeign(t, 'sessions');
+  const gateway = await startTestGateway(t, [
+    { name: 'own', url: own.url },
+    { name: 'foreign', url: foreign.url },
+  ]);
+  const table = [
+    { version: '2024-11-05', own: ['text', 'text'], foreign: ['text'], why: 'knows neither links nor audio' },
+    { version: '2025-03-26', own: ['text', 'audio'], foreign: ['text'], why: 'knows audio' },
+    { version: '2025-11-25', own: ['resource_link', 'audio'], foreign: ['resource_link'], why: 'knows both' },
+  ];
+  // What a server is, is found out at its first legacy call.
+  await callTool(gateway, 'own_query');
+  for (const { version, why, ...expected } of table) {
+    const call = async (name: string): Promise<string[]> => {
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } });
+      const { result } = JSON.parse((await post(gateway, body, { 'mcp-protocol-version': version })).text);
+      return result.content.map(({ type }: { type: string }) => type);
+    };
+    assert.deepEqual(await call('own_query'), expected.own, why);
+    assert.deepEqual(await call('foreign_link'), expected.foreign, why);
+  }
+});
+
+test('a client over HTTP+SSE gets links as its own revision has them', async (t) => {
+  const foreign = await startForeign(t, 'sessions');
+  const gateway = await startTestGateway(t, [{ name: 'foreign', url: foreign.url }]);
+  const client = new Client({ name: 'legacy', version: '1' });
+  await client.connect(new SSEClientTransport(new URL(`${gateway.url}/sse`)));
+  t.after(() => client.close());
+  const { content } = (await client.callTool({ name: 'foreign_link' })) as Result;
+  assert.match(JSON.stringify(content), /"resource_link"/);
 });

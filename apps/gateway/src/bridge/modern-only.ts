@@ -40,6 +40,18 @@ export function callModern(
   return handle;
 }
 
+/** Sends a request as it is; the answer's content is brought down to the client's old revision (G34). */
+export function callDownLevel(
+  send: (request: UpstreamRequest, receiver: ReplyReceiver) => CallHandle,
+  request: UpstreamRequest,
+  receiver: ReplyReceiver,
+): CallHandle {
+  const reply = new LegacyReply(readAsked(request), receiver);
+  const handle = send(request, reply);
+  reply.handle = handle;
+  return handle;
+}
+
 /** Takes the answer of a modern server and passes it on in legacy form. */
 class LegacyReply implements ReplyReceiver {
   readonly #asked: Asked;

@@ -10,8 +10,9 @@ import type { UpstreamConfig } from '../config.ts';
 import { MODERN_VERSION } from '../edge/classify.ts';
 import type { CallFailure, CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
 import type { CreateCarrier } from './carrier.ts';
+import { isOldRevision } from './down-level.ts';
 import { LegacyUpstream } from './legacy-upstream.ts';
-import { callModern } from './modern-only.ts';
+import { callDownLevel, callModern } from './modern-only.ts';
 import { RefusalWatch, type Refusal } from './refusal-watch.ts';
 import { createSseCarriers } from './sse-carrier.ts';
 import { createStreamableHttpCarriers } from './streamable-http-carrier.ts';
@@ -71,9 +72,13 @@ class ProbingUpstream implements Upstream {
   }
 
   call(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle {
-    const isModern = request.headers['mcp-protocol-version'] === MODERN_VERSION;
-    if (!this.#legacy && (isModern ? this.#isModern : this.#takesLegacy === 'yes'))
-      return this.#http.call(request, receiver);
+    const version = request.headers['mcp-protocol-version'];
+    const isKnown = version === MODERN_VERSION ? this.#isModern : this.#takesLegacy === 'yes';
+    if (isKnown && !this.#legacy) {
+      // Clients that do not name their revision are not looked at: most of them are newer than what that stands for.
+      if (version === undefined || !isOldRevision(version)) return this.#http.call(request, receiver);
+      return callDownLevel((sent, to) => this.#http.call(sent, to), request, receiver);
+    }
     return this.#send(request, receiver, (upstream, sent, to) => upstream.call(sent, to));
   }
 

@@ -39,6 +39,11 @@ export function errorAnswer(idText: string, code: number, message: string, data?
   return JSON.stringify(toJsonRpcError(null, code, message, data)).replace('"id":null', () => `"id":${idText}`);
 }
 
+/** The revision in which `initialize` is answered. */
+export function agreedVersion(requested: unknown): string {
+  return typeof requested === 'string' && isLegacyVersion(requested) ? requested : LEGACY_VERSIONS[0];
+}
+
 /** Builds the answers of one gateway. */
 export interface Answers {
   result(era: Era, idText: string, result: JsonObject): string;
@@ -70,7 +75,7 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
         return errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, 'initialize needs params.protocolVersion, a string.');
       }
       return result('legacy', idText, {
-        protocolVersion: isLegacyVersion(requested) ? requested : LEGACY_VERSIONS[0],
+        protocolVersion: agreedVersion(requested),
         capabilities: toServerCapabilities(catalogue.capabilities, canNotify),
         serverInfo,
         instructions: catalogue.instructions,

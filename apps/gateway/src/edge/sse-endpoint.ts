@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { sendJsonText, type RawHandler } from '@database-mcp/service';
-import { errorAnswer, idTextOf } from './answers.ts';
+import { agreedVersion, errorAnswer, idTextOf } from './answers.ts';
 import { serveBatch } from './batch.ts';
 import { isObject } from './classify.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
@@ -101,7 +101,10 @@ async function serve(
     const idText = idTextOf(message.bytes, message.body);
     return sendJsonText(response, verdict.status, errorAnswer(idText, verdict.code, verdict.message, verdict.data));
   }
-  const forwarded = { ...message, headers: pickForwardHeaders(pickTrace(request)) };
+  if (verdict.kind === 'request' && verdict.method === 'initialize') {
+    session.version = agreedVersion(verdict.params['protocolVersion']);
+  }
+  const forwarded = { ...message, headers: pickForwardHeaders(pickHeaders(request, session.version)) };
   response.writeHead(HTTP_ACCEPTED, { 'content-length': 0 });
   response.end();
   if (verdict.kind === 'no-reply') {
@@ -119,10 +122,11 @@ async function serve(
   }
 }
 
-/** The session's messages go on as 2025-03-26 without a header, whatever the client's POST says of its transport. */
-function pickTrace({ headers }: IncomingMessage): IncomingMessage['headers'] {
+/** The session's messages go on in the revision of its handshake, whatever the client's POST says of its transport. */
+function pickHeaders({ headers }: IncomingMessage, version: string | undefined): IncomingMessage['headers'] {
   const { traceparent, tracestate, baggage } = headers;
-  return { traceparent, tracestate, baggage };
+  const trace = { traceparent, tracestate, baggage };
+  return version === undefined ? trace : { ...trace, 'mcp-protocol-version': version };
 }
 
 function refuseMethod(response: ServerResponse, allowed: string): void {

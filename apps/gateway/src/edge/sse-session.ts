@@ -18,6 +18,8 @@ const EVENT_END = '\n\n';
 export class SseSession {
   /** The client has ended the handshake. */
   isInitialized = false;
+  /** The revision of the handshake. */
+  version: string | undefined;
   readonly #response: ServerResponse;
   readonly #keepAlive: NodeJS.Timeout;
   /** By the request's id as JSON text. */
