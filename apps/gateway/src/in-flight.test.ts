@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { ServerResponse } from 'node:http';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { startForeign } from './bridge/test-bridge.ts';
 import { callTool, modernBody, modernHeaders, post, readResult, startTestGateway, until } from './test-gateway.ts';
 import { answerCall, startTestUpstream, toolText, type SeenRequest } from './test-upstream.ts';
 
@@ -83,6 +84,24 @@ test('a cancellation reaches a call whose answer has begun, and one that waits i
 /** How a client ends a call. */
 const WAYS = ['closed stream', 'notifications/cancelled', 'SSE session'] as const;
 
+/** A client for each way. */
+async function connectClients(
+  t: TestContext,
+  gateway: { url: string },
+): Promise<Record<(typeof WAYS)[number], Client>> {
+  const clients = {
+    'closed stream': new Client({ name: 'c', version: '1' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } }),
+    'notifications/cancelled': new Client({ name: 'c', version: '1' }),
+    'SSE session': new Client({ name: 'c', version: '1' }),
+  };
+  const mcp = new URL(`${gateway.url}/mcp`);
+  await clients['closed stream'].connect(new StreamableHTTPClientTransport(mcp));
+  await clients['notifications/cancelled'].connect(new StreamableHTTPClientTransport(mcp));
+  await clients['SSE session'].connect(new SSEClientTransport(new URL(`${gateway.url}/sse`)));
+  t.after(() => Promise.all(Object.values(clients).map((client) => client.close())));
+  return clients;
+}
+
 test('of 100 random calls exactly the cancelled ones end at their upstreams, whatever way they were cancelled', async (t) => {
   const open = new Map<string, ServerResponse>();
   const ended = new Set<string>();
@@ -101,16 +120,7 @@ test('of 100 random calls exactly the cancelled ones end at their upstreams, wha
     t,
     names.map((name, index) => ({ name, url: upstreams[index]?.url ?? '', maxConcurrency: 64 })),
   );
-  const clients = {
-    'closed stream': new Client({ name: 'c', version: '1' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } }),
-    'notifications/cancelled': new Client({ name: 'c', version: '1' }),
-    'SSE session': new Client({ name: 'c', version: '1' }),
-  };
-  const mcp = new URL(`${gateway.url}/mcp`);
-  await clients['closed stream'].connect(new StreamableHTTPClientTransport(mcp));
-  await clients['notifications/cancelled'].connect(new StreamableHTTPClientTransport(mcp));
-  await clients['SSE session'].connect(new SSEClientTransport(new URL(`${gateway.url}/sse`)));
-  t.after(() => Promise.all(Object.values(clients).map((client) => client.close())));
+  const clients = await connectClients(t, gateway);
   const calls = Array.from({ length: 100 }, (_unused, index) => {
     const cancel = new AbortController();
     const way = WAYS[Math.floor(Math.random() * WAYS.length)] ?? 'closed stream';
@@ -138,6 +148,31 @@ test('of 100 random calls exactly the cancelled ones end at their upstreams, wha
   for (const { answered, isCancelled } of calls) assert.equal(await answered, isCancelled ? 'ended' : 'answered');
   assert.equal(ended.size, cancelled.length);
 });
+
+// A legacy server without sessions has no way of hearing of a cancellation but the closed connection.
+for (const kind of ['sessions', 'sse'] as const) {
+  test(`whatever way a client cancels, a legacy upstream hears of exactly that call (${kind})`, async (t) => {
+    const foreign = await startForeign(t, kind);
+    const gateway = await startTestGateway(t, [{ name: 'far', url: foreign.url }]);
+    const clients = await connectClients(t, gateway);
+    const bystander = new AbortController();
+    const left = clients['closed stream']
+      .callTool({ name: 'far_wait' }, { signal: bystander.signal })
+      .catch(() => 'ended');
+    await until('the bystander is there', () => foreign.stats.calls.length === 1);
+    for (const [index, way] of WAYS.entries()) {
+      const cancel = new AbortController();
+      const call = clients[way].callTool({ name: 'far_wait' }, { signal: cancel.signal }).catch(() => 'ended');
+      await until(`the call is there (${way})`, () => foreign.stats.calls.length === index + 2);
+      cancel.abort();
+      assert.equal(await call, 'ended');
+      await until(`it is cancelled (${way})`, () => foreign.stats.cancelled === index + 1);
+    }
+    bystander.abort();
+    assert.equal(await left, 'ended');
+    await until('the last one', () => foreign.stats.cancelled === WAYS.length + 1);
+  });
+}
 
 test('a quiet event stream gets comments, and only between its events', async (t) => {
   let stream: ServerResponse | undefined;
