@@ -41,6 +41,7 @@ export class LegacySession {
   readonly #options: SessionOptions;
   readonly #carrier: Carrier;
   readonly #pending = new Map<number, Pending>();
+  readonly #closed = Promise.withResolvers<never>();
   #nextId = 1;
   #isClosed = false;
   /** Source text of the handshake's parts. */
@@ -50,6 +51,7 @@ export class LegacySession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#closed.promise.catch(() => {});
     this.#carrier = options.createCarrier({
       message: (text, requestId) => this.#receive(text, requestId),
       lost: (requestId, failure) => this.#lose(requestId, failure),
@@ -59,8 +61,10 @@ export class LegacySession {
 
   /** Connects and shakes hands. Rejects with a {@link CarrierError}. */
   async open(): Promise<void> {
+    const { handshakeMs } = this.#options;
+    const timer = setTimeout(() => this.#close({ kind: 'timeout', timeoutMs: handshakeMs }), handshakeMs);
     try {
-      await this.#carrier.open();
+      await Promise.race([this.#carrier.open(), this.#closed.promise]);
       const { message, parsed } = await this.#shakeHands();
       const { result } = parsed;
       const agreed = isObject(result) ? result['protocolVersion'] : undefined;
@@ -78,6 +82,8 @@ export class LegacySession {
     } catch (error) {
       await this.close();
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -129,19 +135,14 @@ export class LegacySession {
   }
 
   #shakeHands(): Promise<{ message: Buffer; parsed: JsonObject }> {
-    const { name, version, handshakeMs } = this.#options;
+    const { name, version } = this.#options;
     return new Promise((resolve, reject) => {
-      const fail = (failure: CallFailure): void => {
-        clearTimeout(timer);
-        reject(new CarrierError(failure, `upstream ${JSON.stringify(name)}: initialize has no answer`));
-      };
-      const timer = setTimeout(() => fail({ kind: 'timeout', timeoutMs: handshakeMs }), handshakeMs);
       this.#pending.set(HANDSHAKE_ID, {
-        answer: (message, parsed) => {
-          clearTimeout(timer);
-          resolve({ message, parsed });
+        answer: (message, parsed) => resolve({ message, parsed }),
+        lost: (failure) => {
+          const text = `upstream ${JSON.stringify(name)}: initialize has no answer (${failure.kind})`;
+          reject(new CarrierError(failure, text));
         },
-        lost: fail,
       });
       const params = {
         protocolVersion: LEGACY_VERSIONS[0],
@@ -223,6 +224,7 @@ export class LegacySession {
   #close(failure: CallFailure): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closed.reject(new CarrierError(failure, `the connection cannot be opened (${failure.kind})`));
     const lost = [...this.#pending.values()];
     this.#pending.clear();
     this.#options.onClosed(this, failure);

@@ -42,6 +42,7 @@ export class LegacyUpstream implements Upstream {
   readonly #options: LegacyUpstreamOptions;
   #session: LegacySession | undefined;
   #opening: Promise<LegacySession> | undefined;
+  #candidate: LegacySession | undefined;
   /** Sessions that serve no new calls but still have some in progress. */
   readonly #retired = new Set<LegacySession>();
   readonly #sessionOf = new Map<BridgedCall, LegacySession>();
@@ -114,8 +115,7 @@ export class LegacyUpstream implements Upstream {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const call of [...this.#waiting, ...this.#listeners]) call.fail({ kind: 'cut-off' });
-    const opening = this.#opening?.catch(() => undefined);
-    const sessions = [...this.#retired, this.#session, await opening];
+    const sessions = [...this.#retired, this.#session, this.#candidate];
     await Promise.all(sessions.map((session) => session?.close()));
   }
 
@@ -260,11 +260,14 @@ export class LegacyUpstream implements Upstream {
       onClosed: (closed, failure) => this.#forget(closed, failure),
       onLost: (lost, call, failure) => this.#repeat(lost, call, failure),
     });
+    this.#candidate = session;
     try {
       await session.open();
     } catch (error) {
       this.#noteNoSession(error);
       throw error;
+    } finally {
+      this.#candidate = undefined;
     }
     this.#told = '';
     this.#breaker = CLOSED;
@@ -274,7 +277,7 @@ export class LegacyUpstream implements Upstream {
 
   #noteNoSession(error: unknown): void {
     this.#breaker = afterFailure(this.#breaker, performance.now());
-    if (this.#isTrial) return;
+    if (this.#isTrial || this.#isClosed) return;
     const problem = error instanceof Error ? error.message : String(error);
     if (problem !== this.#told) {
       this.#options.logger.warn({ [LOG_FIELD.UPSTREAM]: this.name, problem }, 'no session with the upstream');

@@ -13,6 +13,7 @@ import { unbroken } from './message-text.ts';
 /** The pause before the second start in a row, doubled with each further one. */
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
+const MAX_QUICK_RESTARTS = 3;
 /** A process that lived this long did not fail at its start. */
 const STABLE_MS = 10_000;
 /** How long a process has for its end, after its input was closed and again after SIGTERM. */
@@ -79,8 +80,8 @@ class StdioCarrier implements Carrier {
   }
 
   agreed(): void {
-    // It started and speaks MCP: should it end now, it may be started again at once.
-    this.#restarts.notBefore = 0;
+    // It started and speaks MCP: should it end now, it may be started again at once, but not again and again.
+    if (this.#restarts.failures <= MAX_QUICK_RESTARTS) this.#restarts.notBefore = 0;
   }
 
   send(text: Buffer): void {

@@ -40,6 +40,25 @@ test('a process that ends takes only the calls in progress with it; the next cal
   assert.notEqual(JSON.parse(first).pid, JSON.parse(second).pid);
 });
 
+test('a process that ends again and again is not started again at once for ever', async (t) => {
+  const { logger, lines } = await collectLog();
+  const upstream = await openUpstream(t, ENTRY, logger);
+  const die = async (): Promise<string | undefined> =>
+    (await send(upstream, { ...CALL, params: '{"name":"die"}' }).answer).failure?.kind;
+  await until('it is not started at once', async () => (await die()) === 'unreachable', 10_000);
+  assert.equal(lines.filter((line) => line.includes('has ended')).length, 4);
+});
+
+test('a command that never answers is ended with the upstream, without waiting for its handshake', async (t) => {
+  const upstream = await openUpstream(t, { command: process.execPath, args: ['-e', 'process.stdin.resume()'] });
+  const call = send(upstream, CALL);
+  await until('the process is there', () => process.getActiveResourcesInfo().includes('ProcessWrap'));
+  const started = performance.now();
+  await upstream.close();
+  assert.ok(performance.now() - started < 2_000);
+  assert.notEqual((await call.answer).failure, undefined);
+});
+
 test('progress of a command reaches the client under its own token', async (t) => {
   const upstream = await openUpstream(t, ENTRY);
   const { answer } = send(upstream, { ...CALL, params: '{"name":"progress"}', meta: { progressToken: 7 } });
