@@ -1,5 +1,4 @@
 /** The whole system as `npm start` brings it up, for the tests that speak to it. */
-import { connect } from 'node:net';
 import { freePort, spawnProcess, type SpawnedProcess } from '@database-mcp/testing';
 
 /** The processes of `npm start -- --ephemeral` and where they listen. */
@@ -30,7 +29,7 @@ export async function startLocalSystem(
   extraArgs: readonly string[] = [],
   env: Record<string, string | undefined> = {},
 ): Promise<LocalSystem> {
-  const port = await freePortRange(4);
+  const port = await freePort(4);
   const started = performance.now();
   const process = await spawnProcess({
     name: 'npm start',
@@ -48,24 +47,4 @@ export async function startLocalSystem(
     sseUrl: `${base(0)}/sse`,
     serverUrls: { postgres: `${base(1)}/mcp`, qdrant: `${base(2)}/mcp`, neo4j: `${base(3)}/mcp` },
   };
-}
-
-/** The first of `count` ports in a row that nobody listens on. */
-async function freePortRange(count: number): Promise<number> {
-  for (;;) {
-    const first = await freePort();
-    const taken = await Promise.all(Array.from({ length: count }, (_, offset) => isTaken(first + offset)));
-    if (first + count < 65_536 && !taken.includes(true)) return first;
-  }
-}
-
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((settle) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      settle(true);
-    });
-    socket.once('error', () => settle(false));
-  });
 }
