@@ -1,4 +1,5 @@
 /** The whole system as `npm start` brings it up, for the tests that speak to it. */
+import { loadavg } from 'node:os';
 import { freePort, spawnProcess, type SpawnedProcess } from '@database-mcp/testing';
 
 /** The processes of `npm start -- --ephemeral` and where they listen. */
@@ -6,6 +7,8 @@ export interface LocalSystem {
   process: SpawnedProcess;
   /** Milliseconds from the start to the line `ready`. */
   startMs: number;
+  /** Load average of the machine over the minute before. */
+  loadAtStart: number;
   port: number;
   gatewayUrl: string;
   sseUrl: string;
@@ -31,6 +34,7 @@ export async function startLocalSystem(
 ): Promise<LocalSystem> {
   const port = await freePort(4);
   const started = performance.now();
+  const [loadAtStart = 0] = loadavg();
   const process = await spawnProcess({
     name: 'npm start',
     args: ['--max-semi-space-size=1', 'deploy/local/src/main.ts', '--port', String(port), '--ephemeral', ...extraArgs],
@@ -42,6 +46,7 @@ export async function startLocalSystem(
   return {
     process,
     startMs: performance.now() - started,
+    loadAtStart,
     port,
     gatewayUrl: `${base(0)}/mcp`,
     sseUrl: `${base(0)}/sse`,
