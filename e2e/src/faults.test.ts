@@ -18,6 +18,8 @@ let folder: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'database-mcp-e2e-'));
   [postgres, qdrant] = await Promise.all([startPostgres(), startQdrant()]);
+  // Started here and not when it is first asked: the queries that it looks for must not be over by then.
+  await observerUrl();
 });
 after(async () => {
   await (await observer)?.server.stop();
@@ -108,8 +110,8 @@ for (const part of ['gateway', 'postgres'] as const) {
   test(`SIGTERM to the ${part} during a call: the call finishes, then the process ends with code 0`, async (t) => {
     const { url, gateway, servers } = await startAll(t);
     const target = part === 'gateway' ? gateway : servers.postgres.process;
-    const call = callTool(url, 'postgres_query', { sql: "SELECT 'finished' AS state FROM pg_sleep(1.5)" });
-    await waitFor(() => isQueryRunning('pg_sleep(1.5)'), { what: 'the query to run' });
+    const call = callTool(url, 'postgres_query', { sql: "SELECT 'finished' AS state FROM pg_sleep(3)" });
+    await waitFor(() => isQueryRunning('pg_sleep(3)'), { what: 'the query to run' });
     target.kill('SIGTERM');
     assert.match(textOf(await call), /finished/);
     assert.deepEqual(await target.exited, { code: 0, signal: null }, target.stderr());

@@ -41,7 +41,7 @@ const SCHEMAS_SQL = `SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE ${IS_
 export async function readRows(
   database: Database,
   sql: string,
-  params: readonly (string | null)[],
+  params: readonly unknown[],
   signal: AbortSignal,
   maxRows: number,
 ): Promise<Cell[][]> {
@@ -93,7 +93,7 @@ export async function findRelation(
 ): Promise<{ relation: Relation; notice?: string }> {
   const readings = readingsOf(table, schema);
   const names = [...new Set(readings.map((reading) => reading.name))];
-  const rows = await readRows(database, FIND_SQL, [toArrayLiteral(names)], signal, MAX_CANDIDATES);
+  const rows = await readRows(database, FIND_SQL, [names], signal, MAX_CANDIDATES);
   const found = rows.map(([oid, nspname, name, visible]) => ({
     oid: Number(oid),
     schema: String(nspname),
@@ -169,8 +169,4 @@ async function guessName(database: Database, wanted: string, signal: AbortSignal
 /** The name as it is written in SQL. */
 export function quoteName(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
-}
-
-function toArrayLiteral(items: readonly string[]): string {
-  return `{${items.map((item) => `"${item.replace(/[\\"]/g, '\\$&')}"`).join()}}`;
 }

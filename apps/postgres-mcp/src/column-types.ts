@@ -6,8 +6,8 @@ export interface ColumnType {
   modifier: number;
 }
 
-/** Runs a query of one text column and gives that column. */
-export type RunTypeQuery = (sql: string, params: string[]) => Promise<string[]>;
+/** Runs a query on the catalog and gives its rows as text. */
+export type RunCatalogQuery = (sql: string, params: string[]) => Promise<(string | null)[][]>;
 
 /** OIDs below this are Postgres's own and mean the same for ever (FirstNormalObjectId). */
 const FIRST_USER_OID = 16_384;
@@ -22,7 +22,7 @@ const LOOK_UP_SQL = `
 const keyOf = ({ oid, modifier }: ColumnType): string => `${oid}:${modifier}`;
 
 /** Creates the names of one database; only types that Postgres itself defines are remembered. */
-export function createTypeNames(): { lookUp(types: readonly ColumnType[], run: RunTypeQuery): Promise<string[]> } {
+export function createTypeNames(): { lookUp(types: readonly ColumnType[], run: RunCatalogQuery): Promise<string[]> } {
   const cache = new Map<string, string>();
   return {
     async lookUp(types, run) {
@@ -34,7 +34,7 @@ export function createTypeNames(): { lookUp(types: readonly ColumnType[], run: R
         const oids = `{${unknown.map((type) => type.oid).join()}}`;
         const modifiers = `{${unknown.map((type) => type.modifier).join()}}`;
         const names = await run(LOOK_UP_SQL, [oids, modifiers]);
-        unknown.forEach((type, index) => found.set(keyOf(type), names[index] ?? String(type.oid)));
+        unknown.forEach((type, index) => found.set(keyOf(type), names[index]?.[0] ?? String(type.oid)));
       }
       const result = types.map((type) => found.get(keyOf(type)) ?? cache.get(keyOf(type)) ?? String(type.oid));
       if (cache.size > MAX_CACHED) cache.clear();

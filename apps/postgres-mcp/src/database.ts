@@ -8,8 +8,10 @@ import { Client, Connection, Pool, type ClientConfig, type CustomTypesConfig, ty
 import Cursor from 'pg-cursor';
 import { ToolError } from '@database-mcp/errors';
 import type { Cell, Column } from '@database-mcp/mcp-kit';
-import { createTypeNames, type ColumnType } from './column-types.ts';
-import { toConnectionError, toReadError } from './sql-errors.ts';
+import { createTypeNames, type ColumnType, type RunCatalogQuery } from './column-types.ts';
+import { createParameterTypes, ParameterDescription } from './parameter-types.ts';
+import { checkParameters, isComposite, toParameterTexts, type ParameterType } from './parameters.ts';
+import { noFreeConnection, rowTooLarge, toConnectionError, toReadError } from './sql-errors.ts';
 import { CLEAN_UP_SQL, CONTROL_TIMEOUT_MS, toSetUpSql } from './transaction.ts';
 import { converterOf } from './values.ts';
 
@@ -29,10 +31,10 @@ export interface DatabaseOptions {
   onConnectionLost?: (reason: string) => void;
 }
 
-/** One statement with its parameters as text. */
+/** One statement with its parameters as JSON values. */
 export interface Statement {
   sql: string;
-  params?: readonly (string | null)[];
+  params?: readonly unknown[];
 }
 
 /** Takes the rows of an answer. */
@@ -103,7 +105,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   let closing: Promise<void> | undefined;
   /** Connections on which a statement runs. */
   let working = 0;
-  const typeNames = createTypeNames();
+  const types = { names: createTypeNames(), ofParameters: createParameterTypes() };
   const setUp = toSetUpSql(options.timeoutMs);
 
   /** Takes a connection on which a transaction is open. A connection that died unnoticed while idle is replaced once. */
@@ -122,12 +124,13 @@ export function createDatabase(options: DatabaseOptions): Database {
 
   return {
     async read(statement, sink, signal) {
+      checkParameters(statement.params ?? []);
       const client = await begin(signal);
       const started = performance.now();
       working++;
       try {
         signal.throwIfAborted();
-        return await runPortal(client, statement, sink, signal, typeNames);
+        return await runPortal(client, statement, sink, signal, types);
       } catch (error) {
         if (signal.aborted) throw error;
         throw toReadError(error, statement.sql, { deadlineMs: options.timeoutMs, tookMs: performance.now() - started });
@@ -174,7 +177,7 @@ function toTarget(options: DatabaseOptions): ClientConfig {
 async function acquire(pool: Pool, signal: AbortSignal, waitMs: number): Promise<PoolClient> {
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(signal.reason);
-  const timer = setTimeout(() => reject(noFreeConnection(pool)), waitMs);
+  const timer = setTimeout(() => reject(noFreeConnection(pool.options.max)), waitMs);
   const connecting = pool.connect();
   try {
     if (signal.aborted) onAbort();
@@ -192,14 +195,6 @@ async function acquire(pool: Pool, signal: AbortSignal, waitMs: number): Promise
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-function noFreeConnection(pool: Pool): ToolError {
-  return new ToolError({
-    code: 'BUSY',
-    message: `All ${pool.options.max} connections to the database are in use.`,
-    hint: 'Try again soon, or ask the operator for a larger POSTGRES_POOL_SIZE.',
-  });
 }
 
 /** Runs our own transaction control, with a limit of its own. */
@@ -230,36 +225,61 @@ async function giveBack(client: PoolClient, wasCancelled: boolean): Promise<void
   }
 }
 
-type TypeNames = ReturnType<typeof createTypeNames>;
+interface Types {
+  names: ReturnType<typeof createTypeNames>;
+  ofParameters: ReturnType<typeof createParameterTypes>;
+}
 
 async function runPortal(
   client: PoolClient,
   statement: Statement,
   sink: RowSink,
   signal: AbortSignal,
-  typeNames: TypeNames,
+  types: Types,
 ): Promise<Answer> {
   const notices: string[] = [];
   const onNotice = (notice: { message?: string }): void => {
     if (notices.length < MAX_NOTICES && notice.message) notices.push(`The database says: ${notice.message}`);
   };
+  const runCatalogQuery: RunCatalogQuery = async (text, values) => {
+    const query = { text, values, rowMode: 'array', types: RAW_TEXT } as const;
+    return (await client.query<(string | null)[]>(query)).rows;
+  };
+  const run = async (): Promise<Field[]> => {
+    const params = await bindParameters(client, statement, types.ofParameters, runCatalogQuery);
+    // Not before: what Postgres says of a statement as it reads it would be said twice.
+    client.on('notice', onNotice);
+    return await fetchRows(client, statement.sql, params, sink);
+  };
   const cancelling = watchAbort(client, signal);
-  client.on('notice', onNotice);
   try {
-    const fields = await Promise.race([fetchRows(client, statement, sink), cancelling.gaveUp]);
+    const fields = await Promise.race([run(), cancelling.gaveUp]);
     const columnTypes = fields.map((field): ColumnType => ({
       oid: field.dataTypeID,
       modifier: field.dataTypeModifier,
     }));
-    const names = await typeNames.lookUp(columnTypes, async (sql, values) => {
-      const { rows } = await client.query<string[]>({ text: sql, values, rowMode: 'array', types: RAW_TEXT });
-      return rows.map(([name = '']) => name);
-    });
+    const names = await types.names.lookUp(columnTypes, runCatalogQuery);
     return { columns: fields.map((field, index) => ({ name: field.name, type: names[index] ?? '' })), notices };
   } finally {
     client.off('notice', onNotice);
     cancelling.release();
   }
+}
+
+/** The parameters as text. Only for an array or object among them the database is asked for their types before. */
+async function bindParameters(
+  client: PoolClient,
+  { sql, params = [] }: Statement,
+  types: Types['ofParameters'],
+  run: RunCatalogQuery,
+): Promise<(string | null)[]> {
+  if (!params.some(isComposite)) return toParameterTexts(params);
+  const typeOids = await client.query(new ParameterDescription(sql)).typeOids;
+  const found: ParameterType[] = [];
+  for (const [index, value] of params.entries()) {
+    if (isComposite(value)) found[index] = await types.lookUp(typeOids[index] ?? 0, run);
+  }
+  return toParameterTexts(params, found);
 }
 
 interface Field {
@@ -278,7 +298,7 @@ class Portal extends Cursor<string[]> {
 }
 
 /** Fetches at most one row more than are wanted, so that it is known whether there are more. */
-async function fetchRows(client: PoolClient, statement: Statement, sink: RowSink): Promise<Field[]> {
+async function fetchRows(client: PoolClient, sql: string, params: (string | null)[], sink: RowSink): Promise<Field[]> {
   const { stream } = internals(client).connection;
   let fields: Field[] = [];
   let convert: ((text: string) => Cell)[] | undefined;
@@ -290,9 +310,9 @@ async function fetchRows(client: PoolClient, statement: Statement, sink: RowSink
   const onData = (chunk: Buffer): void => {
     bytes += chunk.length;
     sinceLastRow += chunk.length;
-    if (sinceLastRow > MAX_MESSAGE_BYTES) stream.destroy(rowTooLarge());
+    if (sinceLastRow > MAX_MESSAGE_BYTES) stream.destroy(rowTooLarge(MAX_MESSAGE_BYTES));
   };
-  const portal = new Portal(statement.sql, [...(statement.params ?? [])], { rowMode: 'array', types: RAW_TEXT });
+  const portal = new Portal(sql, params, { rowMode: 'array', types: RAW_TEXT });
   portal.on('row', (row: (string | null)[], result: { fields: Field[] }) => {
     sinceLastRow = 0;
     if (isFull) row.length = 0;
@@ -332,14 +352,6 @@ function readBatch(portal: Portal, maxRows: number): Promise<[count: number, fie
       if (error) reject(error);
       else resolve([rows.length, result.fields]);
     });
-  });
-}
-
-function rowTooLarge(): ToolError {
-  return new ToolError({
-    code: 'TOO_LARGE',
-    message: `A row of the answer is larger than ${MAX_MESSAGE_BYTES / 1024 / 1024} MiB; the statement was ended.`,
-    hint: 'Select less of it: fewer columns, or a part such as left(column, 1000) and length(column).',
   });
 }
 

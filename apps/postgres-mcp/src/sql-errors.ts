@@ -25,7 +25,7 @@ export class UnknownRelationError extends ToolError {
 const CANNOT_BE_REACHED = 'The Postgres database cannot be reached';
 const TRY_LATER = 'Try again in a moment; if it stays so, the operator should check the database and the server log.';
 
-const ARRAY_HINT = 'An array parameter is written as Postgres writes arrays, as text: "{1,2}".';
+const ARRAY_HINT = 'Pass a JSON array in params: [1, 2]; arrays inside of it must all have the same length.';
 
 /** SQLSTATE or its class (first two characters) → code and hint. Exact states win over classes. */
 const STATES: Readonly<Record<string, readonly [code: ErrorCode, hint?: string]>> = {
@@ -118,4 +118,22 @@ function describeByMessage(message: string): string {
   if (/SSL|TLS|certificate|self.signed/i.test(message)) return 'the encrypted connection failed; check sslmode';
   if (message.startsWith('SASL') || message.includes('password')) return 'it asks for a password that is not set';
   return 'the connection broke';
+}
+
+/** For a call that waited too long for one of the `count` connections. */
+export function noFreeConnection(count: number): ToolError {
+  return new ToolError({
+    code: 'BUSY',
+    message: `All ${count} connections to the database are in use.`,
+    hint: 'Try again soon, or ask the operator for a larger POSTGRES_POOL_SIZE.',
+  });
+}
+
+/** For one row that does not fit in memory. */
+export function rowTooLarge(maxBytes: number): ToolError {
+  return new ToolError({
+    code: 'TOO_LARGE',
+    message: `A row of the answer is larger than ${maxBytes / 1024 / 1024} MiB; the statement was ended.`,
+    hint: 'Select less of it: fewer columns, or a part such as left(column, 1000) and length(column).',
+  });
 }

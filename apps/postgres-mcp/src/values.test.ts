@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ToolError } from '@database-mcp/errors';
-import { converterOf, toExactArray, toExactJson, toParameterTexts } from './values.ts';
+import { converterOf, toExactArray, toExactJson } from './values.ts';
 
 /** Type OIDs as in pg_type.dat. */
 const TYPES = { int8: 20, int4: 23, oid: 26, float4: 700, float8: 701, numeric: 1700 } as const;
@@ -105,26 +104,3 @@ test('a very long element of an array is kept', () => {
 });
 
 test('a type that is not known is text', () => assert.equal(converterOf(99_999)('{1,2}'), '{1,2}'));
-
-test('parameters become text: null is NULL, objects and arrays are JSON, integers keep their digits', () => {
-  assert.deepEqual(toParameterTexts(['a', 1, 0.5, true, null, 9007199254740993n, { a: [1n] }, [1, 'b']]), [
-    'a',
-    '1',
-    '0.5',
-    'true',
-    null,
-    '9007199254740993',
-    '{"a":[1]}',
-    '[1,"b"]',
-  ]);
-});
-
-for (const { params, why } of [
-  { params: ['ok', 'a\0b'], why: 'NUL' },
-  { params: ['\ud800'], why: 'half of a surrogate pair' },
-  { params: Array.from({ length: 65_536 }, () => 1), why: 'more than the protocol can count' },
-]) {
-  test(`parameters with ${why} are refused (${params.length} of them)`, () => {
-    assert.throws(() => toParameterTexts(params), ToolError);
-  });
-}

@@ -1,8 +1,7 @@
 /**
- * Values between Postgres's text form and JSON, exactly. A value becomes a JSON number only when a double holds that
- * number; everything else stays the text that Postgres wrote. Parameters go the other way, as text.
+ * Postgres's text of a value → JSON, exactly. A value becomes a JSON number only when a double holds exactly that value;
+ * everything else stays the text that Postgres wrote. The other way is `parameters.ts`.
  */
-import { ToolError } from '@database-mcp/errors';
 import type { Cell } from '@database-mcp/mcp-kit';
 
 /** Makes a cell of Postgres's text. */
@@ -110,40 +109,4 @@ function pairs(
 /** How values of a type become cells. */
 export function converterOf(typeOid: number): CellConverter {
   return CONVERTERS.get(typeOid) ?? toText;
-}
-
-/** Postgres counts parameters in 16 bits. */
-const MAX_PARAMETERS = 65_535;
-
-/** The parameters as the text that Postgres reads for `$1`, `$2` … (null is NULL). */
-export function toParameterTexts(params: readonly unknown[]): (string | null)[] {
-  if (params.length > MAX_PARAMETERS) {
-    throw invalidParameter(`params has ${params.length} values; Postgres takes at most ${MAX_PARAMETERS}.`);
-  }
-  return params.map((value, index) => {
-    const text = toParameterText(value);
-    if (text?.includes('\0'))
-      throw invalidParameter(`$${index + 1} holds a NUL character, which Postgres cannot store.`);
-    if (text?.isWellFormed() === false) throw invalidParameter(`$${index + 1} is not valid Unicode (half of a pair).`);
-    return text;
-  });
-}
-
-function toParameterText(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  if (typeof value === 'string') return value;
-  if (typeof value === 'object') return toJsonText(value);
-  return String(value);
-}
-
-/** JSON in which a bigint is written as the integer that it is. */
-function toJsonText(value: object): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? rawJson(item.toString()) : item));
-}
-
-/** Not in TypeScript's library yet (ES2026). */
-const { rawJSON: rawJson } = JSON as typeof JSON & { rawJSON(text: string): unknown };
-
-function invalidParameter(message: string): ToolError {
-  return new ToolError({ code: 'INVALID_ARGUMENT', message });
 }

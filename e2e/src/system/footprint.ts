@@ -1,20 +1,29 @@
 /** What the running system costs. The budgets are the product's promises. */
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
-import { processTree, listProcesses, residentBytes } from '@database-mcp/testing';
+import { cpuSeconds, processTree, listProcesses, residentBytes } from '@database-mcp/testing';
 import type { LocalSystem } from './local-system.ts';
 
 const MIB = 1024 * 1024;
 const WHOLE_SYSTEM_BYTES = 1.5 * 1024 * MIB;
 const ONE_PROCESS_BYTES = 120 * MIB;
 const START_CACHED_MS = 20_000;
+/** Two cores for the 20 seconds, less what a first start spends on Neo4j's class archive. */
+const START_CPU_SECONDS = 30;
 
 /** Defines the tests; `current` gives the running system, which must be idle. */
 export function defineFootprintTests(current: () => LocalSystem): void {
   test('the whole system is ready in under 20 s once the jars are cached', (t) => {
-    t.diagnostic(`ready after ${(current().startMs / 1000).toFixed(1)} s`);
-    if (current().process.stdout().includes('ownload')) return t.skip('this start downloaded the jars');
-    assert.ok(current().startMs < START_CACHED_MS, `${current().startMs} ms`);
+    const { process: main, startMs, loadAtStart } = current();
+    if (main.stdout().includes('ownload')) return t.skip('this start downloaded the jars');
+    const cpu = systemProcesses(main.pid).reduce((sum, { pid }) => sum + (cpuSeconds(pid) ?? 0), 0);
+    t.diagnostic(
+      `ready after ${(startMs / 1000).toFixed(1)} s, ${cpu.toFixed(1)} s of CPU time, load ${loadAtStart.toFixed(1)}`,
+    );
+    // On a machine that is busy with other work the time says nothing of this system; what it costs always does.
+    assert.ok(cpu < START_CPU_SECONDS, `${cpu} s of CPU time`);
+    if (loadAtStart < availableParallelism()) assert.ok(startMs < START_CACHED_MS, `${startMs} ms`);
   });
 
   test('the whole system stays under 1.5 GiB resident, each of our Node processes under 120 MiB', (t) => {

@@ -1,5 +1,5 @@
 /** The whole system as `npm start` brings it up, for the tests that speak to it. */
-import { connect } from 'node:net';
+import { loadavg } from 'node:os';
 import { freePort, spawnProcess, type SpawnedProcess } from '@database-mcp/testing';
 
 /** The processes of `npm start -- --ephemeral` and where they listen. */
@@ -7,6 +7,8 @@ export interface LocalSystem {
   process: SpawnedProcess;
   /** Milliseconds from the start to the line `ready`. */
   startMs: number;
+  /** Load average of the machine over the minute before. */
+  loadAtStart: number;
   port: number;
   gatewayUrl: string;
   sseUrl: string;
@@ -30,8 +32,9 @@ export async function startLocalSystem(
   extraArgs: readonly string[] = [],
   env: Record<string, string | undefined> = {},
 ): Promise<LocalSystem> {
-  const port = await freePortRange(4);
+  const port = await freePort(4);
   const started = performance.now();
+  const [loadAtStart = 0] = loadavg();
   const process = await spawnProcess({
     name: 'npm start',
     args: ['--max-semi-space-size=1', 'deploy/local/src/main.ts', '--port', String(port), '--ephemeral', ...extraArgs],
@@ -43,29 +46,10 @@ export async function startLocalSystem(
   return {
     process,
     startMs: performance.now() - started,
+    loadAtStart,
     port,
     gatewayUrl: `${base(0)}/mcp`,
     sseUrl: `${base(0)}/sse`,
     serverUrls: { postgres: `${base(1)}/mcp`, qdrant: `${base(2)}/mcp`, neo4j: `${base(3)}/mcp` },
   };
-}
-
-/** The first of `count` ports in a row that nobody listens on. */
-async function freePortRange(count: number): Promise<number> {
-  for (;;) {
-    const first = await freePort();
-    const taken = await Promise.all(Array.from({ length: count }, (_, offset) => isTaken(first + offset)));
-    if (first + count < 65_536 && !taken.includes(true)) return first;
-  }
-}
-
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((settle) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      settle(true);
-    });
-    socket.once('error', () => settle(false));
-  });
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -15,9 +16,23 @@ function bind(port: number): Promise<number> {
   });
 }
 
+// Below the ports that systems give to outgoing connections (from 32768 on Linux, 49152 elsewhere): one of those may be
+// taken by any connection of the machine before the database listens on it.
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+const MAX_ATTEMPTS = 50;
+
+async function bindAnyFree(): Promise<number> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const port = await bind(randomInt(FIRST_PORT, LAST_PORT)).catch(() => undefined);
+    if (port !== undefined) return port;
+  }
+  return await bind(0);
+}
+
 /** Gives the wanted port when it is free (an error that names it otherwise), or any free one. */
 export async function choosePort(wanted: number | undefined, databaseName: string): Promise<number> {
-  if (wanted === undefined || wanted === 0) return await bind(0);
+  if (wanted === undefined || wanted === 0) return await bindAnyFree();
   try {
     return await bind(wanted);
   } catch (cause) {

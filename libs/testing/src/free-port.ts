@@ -1,21 +1,39 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Ports that this process has given out already: the system may offer a closed one again at once. */
+/**
+ * Below the ports that systems give to outgoing connections (from 32768 on Linux, 49152 elsewhere): one of those may be
+ * taken by any connection of the machine between the question and the listening.
+ */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+
+/** Ports that this process has given out already. */
 const given = new Set<number>();
 
-/** A port on 127.0.0.1 that nobody listens on, never the same twice in one process. */
-export async function freePort(): Promise<number> {
+/** The first of `count` ports in a row on 127.0.0.1 that nobody listens on, never the same twice in one process. */
+export async function freePort(count = 1): Promise<number> {
   for (;;) {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    server.close();
-    await once(server, 'close');
-    if (address === null || typeof address === 'string') throw new Error('the probe socket has no TCP address');
-    if (given.has(address.port)) continue;
-    given.add(address.port);
-    return address.port;
+    const first = randomInt(FIRST_PORT, LAST_PORT - count);
+    const ports = Array.from({ length: count }, (_, offset) => first + offset);
+    if (ports.some((port) => given.has(port))) continue;
+    const free = await Promise.all(ports.map(isFree));
+    if (free.includes(false)) continue;
+    for (const port of ports) given.add(port);
+    return first;
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  server.listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
 }

@@ -10,7 +10,6 @@ import {
 import { classifyStatement } from '../access-policy.ts';
 import { suggestRelation } from '../catalog.ts';
 import type { Database } from '../database.ts';
-import { toParameterTexts } from '../values.ts';
 
 const DEFAULT_LIMIT = 100;
 
@@ -22,7 +21,7 @@ export function createQueryTool(database: Database, limits: ResultLimits): Tool 
       'Run one read-only PostgreSQL statement (SELECT, WITH, VALUES, TABLE, SHOW, EXPLAIN). Rows come as arrays; decimals (numeric) and numbers that JSON cannot hold exactly come as strings. `truncated` says whether there are more rows than `limit`.',
     input: z.strictObject({
       sql: z.string().describe('One statement; values as $1, $2 …'),
-      params: z.array(z.unknown()).optional().describe('Values of $1, $2 …'),
+      params: z.array(z.unknown()).optional().describe('Values of $1, $2 …; a list as a JSON array for = ANY($1)'),
       limit: z
         .int()
         .min(1)
@@ -36,9 +35,8 @@ export function createQueryTool(database: Database, limits: ResultLimits): Tool 
       if (verdict.kind === 'refused') throw new ToolError(verdict);
       checkParameterCount(verdict.parameters, params.length);
       const collector = createRowCollector({ ...limits, maxRows: limit });
-      const statement = { sql, params: toParameterTexts(params) };
       try {
-        const answer = await database.read(statement, { maxRows: limit, push: collector.push }, signal);
+        const answer = await database.read({ sql, params }, { maxRows: limit, push: collector.push }, signal);
         const result = collector.finish(answer.columns, { notices: answer.notices });
         if (result.truncated) result.notices?.push(howToGetMore(limit, limits.maxRows));
         return result;
