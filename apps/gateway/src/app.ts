@@ -49,9 +49,9 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     logger,
   });
   const closeUpstreams = async (): Promise<void> => {
-    catalogue.close();
+    const kept = catalogue.close();
     feed.close();
-    await upstreams.close();
+    await Promise.all([kept, upstreams.close()]);
   };
   try {
     await catalogue.start();

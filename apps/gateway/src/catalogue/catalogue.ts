@@ -54,7 +54,8 @@ export interface Catalogue {
   setUpstreams(upstreams: readonly CatalogueMember[], onSwitch: () => void): Promise<void>;
   /** Called whenever merged lists are other ones, after the start, with their kinds. */
   onChange(listener: ChangeListener): void;
-  close(): void;
+  /** Ends the requests in the background; resolves when the last lists are kept. */
+  close(): Promise<void>;
 }
 
 /** What is known of a name that is not in the table. `no-list`: its upstream never gave a list. */
@@ -171,9 +172,10 @@ class RefreshingCatalogue implements Catalogue {
     this.#listeners.push(listener);
   }
 
-  close(): void {
+  close(): Promise<void> {
     this.#isClosed = true;
     for (const member of this.#members) unwatch(member);
+    return this.#options.store?.settled() ?? Promise.resolve();
   }
 
   freshness(kind: ListKind | 'discover'): { ttlMs: number; cacheScope: 'public' | 'private' } {

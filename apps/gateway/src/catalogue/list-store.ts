@@ -18,6 +18,8 @@ export interface ListStore {
   load(config: UpstreamConfig): Promise<UpstreamLists | undefined>;
   /** Returns at once; the file is written in the background, only when the lists are others than the last ones. */
   save(config: UpstreamConfig, lists: UpstreamLists): void;
+  /** Resolves when what was saved so far is written. */
+  settled(): Promise<void>;
 }
 
 /** Raised when files of before can no longer be read. */
@@ -58,6 +60,7 @@ export function createListStore(directory: string, logger: Logger): ListStore {
           tell(config, error, 'the lists of an upstream cannot be kept; the gateway must be able to write there');
         });
     },
+    settled: () => queue,
   };
 }
 
