@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findValue, firstKeyOf, listElements, splice } from './json-spans.ts';
+import { findValue, firstKeyOf, listElements, splice, isCostly } from './json-spans.ts';
 
 const FOUND = [
   { text: '{"id":1}', path: ['id'], value: '1', why: 'the plain case' },
@@ -50,4 +50,22 @@ test('the beginning of a message tells a response from a notification', () => {
   assert.equal(firstKeyOf(Buffer.from('{"jsonrpc":"2.0","id":"method","result":{"te'), keys), 'result');
   assert.equal(firstKeyOf(Buffer.from('{"params":{"result":1},"method":"no'), keys), 'method');
   assert.equal(firstKeyOf(Buffer.from('{"jsonrpc":"2.0","id'), keys), undefined);
+});
+
+test('a text is costly by its arrays and objects and by very large objects, not by what stands in texts', () => {
+  const limits = { containers: 10, members: 5 };
+  const members = (count: number): string =>
+    `{${Array.from({ length: count }, (_, index) => `"k${index}":1`).join(',')}}`;
+  const table: [text: string, expected: boolean, why: string][] = [
+    ['[]'.repeat(10), false, 'as many as allowed'],
+    ['[]'.repeat(11), true, 'one more'],
+    ['[{'.repeat(6), true, 'never closed'],
+    ['"[[[[[[[[[[[[\\"[["', false, 'in a text'],
+    [members(1_005), false, 'as many members as allowed'],
+    [members(1_006), true, 'one more'],
+    [`[${members(600)},${members(600)}]`, false, 'two objects of common size'],
+    [`[${members(1_003)},${members(1_003)}]`, true, 'two large objects'],
+    ['}}]]:::', false, 'no JSON'],
+  ];
+  for (const [text, expected, why] of table) assert.equal(isCostly(Buffer.from(text), limits), expected, why);
 });

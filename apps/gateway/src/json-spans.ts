@@ -78,6 +78,43 @@ export function listElements(text: Buffer, start: number): Span[] {
   return spans;
 }
 
+/** What may be in a text that is parsed at once. */
+export interface ParseLimits {
+  /** Arrays and objects. */
+  containers: number;
+  /** Members of objects, those apart that an object of common size has. */
+  members: number;
+}
+
+/** An object with more members than this is a table of its own to the engine, which costs far more for each. */
+const COMMON_MEMBERS = 1_000;
+
+/** Whether parsing the text (which need not be valid) costs more than its length tells. */
+export function isCostly(text: Buffer, limits: ParseLimits): boolean {
+  const members: number[] = [];
+  let containers = 0;
+  let excess = 0;
+  let at = 0;
+  while (at < text.length) {
+    const byte = text[at];
+    if (byte === QUOTE) {
+      at = stringEnd(text, at);
+      continue;
+    }
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (++containers > limits.containers) return true;
+      members.push(0);
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) members.pop();
+    else if (byte === COLON) {
+      const count = (members.pop() ?? 0) + 1;
+      members.push(count);
+      if (count > COMMON_MEMBERS && ++excess > limits.members) return true;
+    }
+    at++;
+  }
+  return false;
+}
+
 /** The text with the value at `span` replaced. */
 export function splice(text: Buffer, span: Span, replacement: string): Buffer {
   return Buffer.concat([text.subarray(0, span.start), Buffer.from(replacement), text.subarray(span.end)]);

@@ -1,18 +1,13 @@
 /** Batches: only revision 2025-03-26 has them. Each message is served by itself; the answers come together in one array. */
-import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { findValue, listElements } from '../json-spans.ts';
 import { collectReply } from '../upstream/collect-reply.ts';
 import type { CallHandle, ReplyReceiver } from '../upstream/upstream.ts';
-import { errorAnswer } from './answers.ts';
 import type { Classifier } from './classify.ts';
 import { serveMessage, type GatewayCore, type Outlet, type StreamedReply } from './serve-message.ts';
 
-/** A client that has more to ask sends more requests. */
-const MAX_MESSAGES = 100;
 /** The answers are gathered in memory, so all of them together are bounded. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 const HTTP_OK = 200;
-const HTTP_BAD_REQUEST = 400;
 
 /** A parsed batch and its source text. */
 export interface Batch {
@@ -29,10 +24,6 @@ export async function serveBatch(
   closed: AbortSignal,
 ): Promise<void> {
   const { messages } = batch.verdict;
-  if (messages.length > MAX_MESSAGES) {
-    const text = `A batch may hold at most ${MAX_MESSAGES} messages; this one has ${messages.length}.`;
-    return outlet.send(HTTP_BAD_REQUEST, errorAnswer('null', JSON_RPC_ERROR.INVALID_REQUEST, text));
-  }
   const spans = listElements(batch.bytes, findValue(batch.bytes)?.start ?? 0);
   const calls = new Set<CallHandle>();
   closed.addEventListener('abort', () => calls.forEach((call) => call.cancel()), { once: true });

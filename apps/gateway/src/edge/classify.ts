@@ -64,6 +64,13 @@ const MAX_KNOWN_ENVELOPES = 256;
 /** Envelopes longer than this are checked in full each time rather than remembered. */
 const MAX_ENVELOPE_CHARS = 2_048;
 
+/** A client that has more to ask sends more requests. */
+const MAX_BATCH = 100;
+/** Far more than any message has; the check of each costs about 3 µs. */
+const MAX_MEMBERS = 1_000;
+/** Longer than any error that does not repeat what the client sent. */
+const MAX_ERROR_CHARS = 1_000;
+
 /** Creates the classifier of one process. */
 export function createClassifier(): Classifier {
   const knownEnvelopes = new Set<string>();
@@ -140,11 +147,12 @@ function hasPlainMeta({ _meta: meta }: JsonObject): boolean {
 
 /** Keys of `_meta` whose values are checked here; anything else goes to the full check. */
 function isHarmlessMeta(meta: JsonObject | undefined): boolean {
-  for (const key in meta) {
-    const value = meta[key];
-    if (key === 'progressToken' ? !isProgressToken(value) : !isTraceKey(key) || typeof value !== 'string') return false;
-  }
+  for (const key in meta) if (!isHarmlessMember(key, meta[key])) return false;
   return true;
+}
+
+function isHarmlessMember(key: string, value: unknown): boolean {
+  return key === 'progressToken' ? isProgressToken(value) : isTraceKey(key) && typeof value === 'string';
 }
 
 function isProgressToken(value: unknown): boolean {
@@ -157,19 +165,20 @@ function isTraceKey(key: string): boolean {
 
 /** What of the envelope decides its validity, as text, or undefined if it holds more than the cheap check knows. */
 function envelopeKey(meta: JsonObject): string | undefined {
-  const rest: JsonObject = {};
   for (const key in meta) {
     if (key === PROTOCOL_VERSION_META_KEY) {
       if (meta[key] !== MODERN_VERSION) return undefined;
     } else if (key !== CLIENT_INFO_META_KEY && key !== CLIENT_CAPABILITIES_META_KEY && key !== LOG_LEVEL_META_KEY) {
-      rest[key] = meta[key];
+      if (!isHarmlessMember(key, meta[key])) return undefined;
     }
   }
-  if (!isHarmlessMeta(rest)) return undefined;
   return JSON.stringify([meta[CLIENT_CAPABILITIES_META_KEY], meta[CLIENT_INFO_META_KEY], meta[LOG_LEVEL_META_KEY]]);
 }
 
 function toVerdict(headers: StandardHeaders, body: unknown): Verdict {
+  const excess = findExcess(body);
+  if (excess !== undefined)
+    return { kind: 'reject', status: 400, code: JSON_RPC_ERROR.INVALID_REQUEST, message: excess };
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',
     protocolVersionHeader: headers.version,
@@ -194,9 +203,39 @@ function withSafeId(body: unknown): unknown {
   return typeof id === 'number' && Number.isInteger(id) && !Number.isSafeInteger(id) ? { ...body, id: 0 } : body;
 }
 
+/** What there is too much of; the SDK's check looks at each message of a batch and at each member that is counted here. */
+function findExcess(body: unknown): string | undefined {
+  if (Array.isArray(body)) {
+    if (body.length > MAX_BATCH) return `A batch may hold at most ${MAX_BATCH} messages; this one has ${body.length}.`;
+    return body
+      .map((message) => (isObject(message) ? findExcess(message) : undefined))
+      .find((text) => text !== undefined);
+  }
+  const params = isObject(body) ? body['params'] : undefined;
+  const meta = isObject(params) ? params['_meta'] : undefined;
+  for (const each of [body, params, meta, ...(isObject(meta) ? Object.values(meta) : [])]) {
+    const count = isObject(each) ? Object.keys(each).length : 0;
+    if (count > MAX_MEMBERS)
+      return `An object of the message, outside of its arguments, has ${count} members; at most ${MAX_MEMBERS} are read.`;
+  }
+  return undefined;
+}
+
+/** The SDK tells back what a client sent; that is cut, or an answer would be as long as the longest request. */
 function pickError(outcome: { code: number; message: string; data?: unknown }): Omit<Rejection, 'kind' | 'status'> {
-  const { code, message, data } = outcome;
-  return data === undefined ? { code, message } : { code, message, data };
+  const { code, data } = outcome;
+  const message = cut(outcome.message);
+  return data === undefined ? { code, message } : { code, message, data: cutTexts(data) };
+}
+
+function cutTexts(data: unknown): unknown {
+  if (typeof data === 'string') return cut(data);
+  if (!isObject(data)) return data;
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, cutTexts(value)]));
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_ERROR_CHARS ? text : `${text.slice(0, MAX_ERROR_CHARS)}…`;
 }
 
 function toModernVerdict(

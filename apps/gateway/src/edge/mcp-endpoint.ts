@@ -19,6 +19,7 @@ import { errorAnswer, idTextOf } from './answers.ts';
 import { serveBatch } from './batch.ts';
 import { isObject, type Classifier, type Verdict } from './classify.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
+import { isCostly } from '../json-spans.ts';
 import { createHttpOutlet } from './http-reply.ts';
 import { cancelledId, readSessionId, watchCancellation, type Cancellation } from './legacy-cancellation.ts';
 import { serveMessage, type GatewayCore } from './serve-message.ts';
@@ -33,6 +34,15 @@ export interface EndpointOptions {
   logger: Logger;
 }
 
+/**
+ * Parsing costs about half a microsecond for each array or object, and for each member of a very large object, however
+ * short they are: a largest body full of empty arrays would stop everything else for a second. One in so many bytes at
+ * most makes that less than a tenth of it.
+ */
+const BYTES_PER_CONTAINER = 32;
+const BYTES_PER_MEMBER = 128;
+/** So many cost nothing worth a refusal, whatever the limit is. */
+const ALWAYS_ALLOWED = 10_000;
 const HTTP_BAD_REQUEST = 400;
 const HTTP_METHOD_NOT_ALLOWED = 405;
 const HTTP_TOO_LARGE = 413;
@@ -94,12 +104,25 @@ export async function readMessage(
     refuse(response, HTTP_BAD_REQUEST, JSON_RPC_ERROR.PARSE_ERROR, 'Parse error: the body is not valid UTF-8.');
     return undefined;
   }
+  if (isTooCostly(bytes, maxBodyBytes)) {
+    const text =
+      'The request body holds too many arrays, objects or members for its length. Send less in one call (limit: maxBodyBytes in gateway.yaml).';
+    refuse(response, HTTP_TOO_LARGE, JSON_RPC_ERROR.INVALID_REQUEST, text);
+    return undefined;
+  }
   try {
     return { bytes, body: JSON.parse(bytes.toString('utf8')) };
   } catch {
     refuse(response, HTTP_BAD_REQUEST, JSON_RPC_ERROR.PARSE_ERROR, 'Parse error: the body is not valid JSON.');
     return undefined;
   }
+}
+
+/** Bodies of common size are not looked at: they cannot hold so much. */
+function isTooCostly(bytes: Buffer, maxBodyBytes: number): boolean {
+  const containers = Math.max(ALWAYS_ALLOWED, Math.floor(maxBodyBytes / BYTES_PER_CONTAINER));
+  const members = Math.max(ALWAYS_ALLOWED, Math.floor(maxBodyBytes / BYTES_PER_MEMBER));
+  return bytes.length > containers && isCostly(bytes, { containers, members });
 }
 
 async function serve(
