@@ -78,6 +78,27 @@ for (const [setting, upstreams] of Object.entries(SETTINGS) as [Setting, () => U
   });
 }
 
+test('the second upstream is really there: its tools, prompts and resources are served beside the first', async (context) => {
+  const { url } = await startGateway(context, SETTINGS['a second, prefixed upstream']());
+  for (const era of ['2026-07-28', 'legacy'] as const) {
+    const client = await connectClient(url, { era, t: context });
+    for (const [prefix, scheme] of [
+      ['', 'test'],
+      ['second_', 'test-second'],
+    ]) {
+      const { content } = await client.callTool({ name: `${prefix}test_embedded_resource` });
+      assert.match(JSON.stringify(content), new RegExp(`"${scheme}://embedded-resource"`));
+      const { messages } = await client.getPrompt({ name: `${prefix}test_simple_prompt` });
+      assert.equal(messages.length, 1);
+      const { contents } = await client.readResource({ uri: `${scheme}://template/9/data` });
+      assert.equal(contents[0]?.uri, `${scheme}://template/9/data`);
+    }
+    const names = (await client.listTools()).tools.map(({ name }) => name);
+    const second = names.filter((name) => name.startsWith('second_'));
+    assert.ok(second.length > 25 && second.every((name) => names.includes(name.slice('second_'.length))));
+  }
+});
+
 async function startFixture(...flags: string[]): Promise<string> {
   const args = ['libs/testing/src/conformance/main.ts', ...flags];
   const { readyLine } = await spawnProcess({ t, name: 'fixture', args, ready: { line: /"(http:.*\/mcp)"/ } });
