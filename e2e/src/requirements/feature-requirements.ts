@@ -54,6 +54,7 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'Capabilities are declared only when they are served; listChanged only where it is sent.',
     link: PAGE.tools,
     provenBy: [
+      test('listen', 'only what can be told is acknowledged'),
       test('wire', 'only capabilities that are served from end to end are declared'),
       test('sse', 'a session and a subscription are told when the list of tools changes'),
     ],
@@ -116,7 +117,12 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
     strength: 'M',
     behaviour: 'An unknown resource is -32602 with its URI, never an empty content.',
     link: PAGE.resources,
-    provenBy: [CODES, scenario('sep-2164-resource-not-found'), scenario('resources-read-binary')],
+    provenBy: [
+      test('uriTemplate', 'URIs fit the templates that they may come from'),
+      CODES,
+      scenario('sep-2164-resource-not-found'),
+      scenario('resources-read-binary'),
+    ],
   },
   {
     id: 'S37',
@@ -133,8 +139,9 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
     provenBy: [
       test('kinds', 'completions go to the owner of what is completed'),
       scenario('completion-complete'),
-      exception(
-        'The limit of 100 values is kept by the server that completes; its answer passes as bytes and is not counted.',
+      test(
+        'capCompletion',
+        'of more than a hundred values the first hundred remain, and it is told that there are more',
       ),
     ],
   },
@@ -152,6 +159,9 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'A listen stream is acknowledged first and tells what it asked for, each with its subscription id.',
     link: PAGE.listen,
     provenBy: [
+      test('listen', 'changes at an upstream reach each client stream under its own id, and only what it asked for'),
+      test('listen', 'only what can be told is acknowledged'),
+      test('listen', 'every stream gets its answer when the gateway ends, after its acknowledgement'),
       test('sse', 'a session and a subscription are told when the list of tools changes'),
       test('bridge', 'a listen stream is acknowledged, and then tells of the changes of a legacy server'),
     ],

@@ -24,7 +24,11 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     strength: 'M',
     behaviour: 'Unknown Mcp-Param headers are passed on, known ones are compared with the body.',
     link: PAGE.http,
-    provenBy: [OWN_HEADERS, test('kinds', 'a call that does not repeat its annotated arguments in headers is refused')],
+    provenBy: [
+      test('paramHeaders', 'headers must repeat the arguments'),
+      OWN_HEADERS,
+      test('kinds', 'a call that does not repeat its annotated arguments in headers is refused'),
+    ],
   },
   {
     id: 'G03',
@@ -127,6 +131,7 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'An upstream that is down keeps its last list; no list ever fails or waits for it.',
     link: PAGE.caching,
     provenBy: [
+      test('listStore', 'a gateway that starts while a server is down lists what that server had'),
       test('degraded', 'calls to a dead upstream fail fast in both eras without its address, its tools stay listed'),
       test('kinds', 'a list that fails alone leaves the others, and keeps what it had'),
       test('matrix', 'an upstream that was dead when the gateway started is picked up within two seconds'),
@@ -138,6 +143,7 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'Private lists are kept per credential of the upstream.',
     link: PAGE.caching,
     provenBy: [
+      test('listStore', 'a name that is given to another server does not get the lists of the former one'),
       exception(
         'Holds by construction: an upstream has exactly one credential, the configured one, and its lists are kept per upstream. To be proven once callers can have credentials of their own.',
       ),
@@ -197,6 +203,7 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'Of a tool every byte but the name stays; one that no client could follow is left out.',
     link: PAGE.tools,
     provenBy: [
+      test('paramHeaders', 'invalid annotations are found'),
       test('properties', 'of generated tools every byte but the name is published, in the form of both eras'),
       test('wire', 'tools with an annotation that no client could follow are left out, the others stay'),
     ],
@@ -207,6 +214,7 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'Resources are routed by exact URI, then template, then scheme.',
     link: PAGE.resources,
     provenBy: [
+      test('uriTemplate', 'URIs fit the templates that they may come from'),
       test('kinds', 'a resource is read from the server that it belongs to'),
       scenario('resources-templates-read'),
     ],
@@ -217,6 +225,8 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'Equal URIs are a configuration error, or rewritten in every place when that is switched on.',
     link: PAGE.resources,
     provenBy: [
+      test('rewriteUris', 'URIs are translated at every place that the protocol names, and no other byte changes'),
+      test('rewriteUris', 'an event stream is translated in the same way however it is cut into pieces'),
       test('kinds', 'equal resource URIs stop the start with an error that names both servers and the remedy'),
       test(
         'kinds',
@@ -229,7 +239,13 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     strength: 'S',
     behaviour: 'Completions go to the owner of the prompt or template, under its own name.',
     link: PAGE.completion,
-    provenBy: [test('kinds', 'completions go to the owner of what is completed')],
+    provenBy: [
+      test(
+        'capCompletion',
+        'of more than a hundred values the first hundred remain, and it is told that there are more',
+      ),
+      test('kinds', 'completions go to the owner of what is completed'),
+    ],
   },
   {
     id: 'G24',
@@ -300,6 +316,10 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'Between eras the envelope is replaced; everything else in _meta passes.',
     link: PAGE.base,
     provenBy: [
+      test(
+        'modernOnly',
+        'a legacy client calls a server of 2026-07-28 alone: the envelope is added, modern members are taken off',
+      ),
       BYTES,
       test('bridge', 'a modern client calls a legacy server ('),
       exception(
@@ -323,6 +343,9 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'One listen stream per upstream feeds those of all clients, each with its own acknowledgement and id.',
     link: PAGE.listen,
     provenBy: [
+      test('listen', 'an upstream that promises to tell of its lists has one stream, whoever listens'),
+      test('listen', 'resources are listened to as long as any client wants them, each client hearing of its own'),
+      test('listen', 'a stream that ends is opened again, and what may have been missed is told'),
       test('bridge', 'a listen stream is acknowledged, and then tells of the changes of a legacy server'),
       test('sse', 'a session and a subscription are told when the list of tools changes'),
     ],
@@ -333,6 +356,7 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'A server that must ask its client during a call gets a clear refusal where that cannot be carried.',
     link: PAGE.mrtr,
     provenBy: [
+      test('modernOnly', 'what a modern server asks its client becomes an error that a legacy client understands'),
       test('bridge', 'what a legacy server asks of its client is answered with no such method'),
       exception(
         'The gateway holds no call open for an answer: it declares no such client capabilities to a legacy server, which is what the checklist calls the simpler honest choice.',
@@ -344,7 +368,13 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     strength: 'S',
     behaviour: 'Content that a revision does not know becomes text for its clients.',
     link: PAGE.sessions,
-    provenBy: [test('bridge', 'a client of an old revision gets a resource link as text')],
+    provenBy: [
+      test(
+        'gatewayBridge',
+        'a client of 2024-11-05 gets links and audio as text from every server; a newer one gets them as they are',
+      ),
+      test('bridge', 'a client of an old revision gets a resource link as text'),
+    ],
   },
   {
     id: 'G35',

@@ -176,7 +176,11 @@ export const WIRE_REQUIREMENTS: readonly Requirement[] = [
     strength: 'M',
     behaviour: 'Header values in their Base64 form are decoded before they are compared; values are case-sensitive.',
     link: PAGE.http,
-    provenBy: [VERDICTS, test('kinds', 'a call that does not repeat its annotated arguments in headers is refused')],
+    provenBy: [
+      test('paramHeaders', 'any text survives the encoding, and is a header value that Node sends'),
+      VERDICTS,
+      test('kinds', 'a call that does not repeat its annotated arguments in headers is refused'),
+    ],
   },
   {
     id: 'S20',
@@ -212,7 +216,11 @@ export const WIRE_REQUIREMENTS: readonly Requirement[] = [
     strength: 'M',
     behaviour: 'Arguments can be annotated to travel in a header; tools whose annotation is not valid are left out.',
     link: PAGE.http,
-    provenBy: [test('wire', 'tools with an annotation that no client could follow are left out, the others stay')],
+    provenBy: [
+      test('paramHeaders', 'annotations are read from properties at any depth'),
+      test('paramHeaders', 'invalid annotations are found'),
+      test('wire', 'tools with an annotation that no client could follow are left out, the others stay'),
+    ],
   },
   {
     id: 'S24',
@@ -220,6 +228,7 @@ export const WIRE_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'Mcp-Param headers are required and compared where the body has the value, and expected nowhere else.',
     link: PAGE.http,
     provenBy: [
+      test('paramHeaders', 'headers must repeat the arguments'),
       test('kinds', 'a call that does not repeat its annotated arguments in headers is refused'),
       scenario('http-custom-header-server-validation'),
     ],
