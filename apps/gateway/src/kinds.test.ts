@@ -358,3 +358,19 @@ test('a list that changes while it is read is read again from its start', async 
   const { tools } = await resultOf(gateway, 'tools/list');
   assert.deepEqual(tools.slice(2).map((tool) => tool.name), ['pg_a', 'pg_b', 'pg_c']); // prettier-ignore
 });
+
+test('a server that does not answer server/discover at first has all its lists soon after', async (t) => {
+  let isHanging = true;
+  const upstream = await startTestUpstream(t, {
+    onRequest: (request, response) => {
+      if (!isHanging || request.body.method !== 'server/discover') {
+        return serveKinds({ tools: [toolText('q')], prompts: [promptText('p')] })(request, response);
+      }
+      isHanging = false;
+      response.destroy();
+      return true;
+    },
+  });
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  await until('its prompts are listed', async () => (await ask(gateway, 'prompts/list')).text.includes('pg_p'));
+});

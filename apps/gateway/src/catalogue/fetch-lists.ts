@@ -51,7 +51,9 @@ export async function fetchLists(
   version: string,
   before?: UpstreamLists,
 ): Promise<FetchOutcome<UpstreamLists>> {
-  const lists = await discover(upstream, version, before);
+  const discovered = await discover(upstream, version, before);
+  if (discovered.kind === 'failed') return discovered;
+  const lists = discovered.value;
   for (const spec of LIST_KINDS) {
     if (!isDeclared(lists.capabilities, spec)) continue;
     const fetched = await fetchKindAgain(upstream, version, spec);
@@ -74,7 +76,11 @@ function isDeclared(capabilities: JsonObject | undefined, spec: KindSpec): boole
   return capabilities === undefined ? spec.kind === 'tools' : isObject(capabilities[spec.capability]);
 }
 
-async function discover(upstream: Upstream, version: string, before?: UpstreamLists): Promise<UpstreamLists> {
+async function discover(
+  upstream: Upstream,
+  version: string,
+  before?: UpstreamLists,
+): Promise<FetchOutcome<UpstreamLists>> {
   const answer = await ask(upstream, 'server/discover', {}, version);
   const lists: UpstreamLists = {
     items: forEachKind(() => []),
@@ -82,14 +88,17 @@ async function discover(upstream: Upstream, version: string, before?: UpstreamLi
     problems: [],
   };
   if (answer.kind === 'failed') {
+    // Any answer is good enough to go on with; none means that the server is down, and is asked again soon.
+    const { failure } = answer;
+    if (failure && failure.kind !== 'protocol-fault' && failure.kind !== 'not-mcp') return answer;
     if (before) Object.assign(lists, { capabilities: before.capabilities, instructions: before.instructions });
-    return lists;
+    return { kind: 'value', value: lists };
   }
   const { capabilities, instructions } = answer.value.result;
   lists.freshness.discover = addFreshness(undefined, answer.value.result);
   if (isObject(capabilities)) lists.capabilities = capabilities;
   if (typeof instructions === 'string' && instructions.trim() !== '') lists.instructions = instructions.trim();
-  return lists;
+  return { kind: 'value', value: lists };
 }
 
 const PUBLIC: Freshness = { cacheScope: 'public' };
