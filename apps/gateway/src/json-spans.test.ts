@@ -52,10 +52,12 @@ test('the beginning of a message tells a response from a notification', () => {
   assert.equal(firstKeyOf(Buffer.from('{"jsonrpc":"2.0","id'), keys), undefined);
 });
 
+function members(count: number): string {
+  return `{${Array.from({ length: count }, (_, index) => `"k${index}":1`).join(',')}}`;
+}
+
 test('a text is costly by its arrays and objects and by very large objects, not by what stands in texts', () => {
   const limits = { containers: 10, members: 5 };
-  const members = (count: number): string =>
-    `{${Array.from({ length: count }, (_, index) => `"k${index}":1`).join(',')}}`;
   const table: [text: string, expected: boolean, why: string][] = [
     ['[]'.repeat(10), false, 'as many as allowed'],
     ['[]'.repeat(11), true, 'one more'],
