@@ -80,16 +80,22 @@ test('a client that is gone, and a deadline, cancel the call at the legacy serve
 });
 
 test('all calls share one session; a session that is forgotten is opened anew once, and no call fails', async (t) => {
-  const foreign = await startForeign(t, 'sessions');
-  const upstream = await openUpstream(t, { url: foreign.url });
-  const call = () =>
-    send(upstream, { method: 'tools/call', params: '{"name":"echo","arguments":{"text":"x"}}' }).answer;
-  const first = await Promise.all([call(), call(), call()]);
-  assert.equal(foreign.stats.sessions, 1);
-  foreign.forget();
-  const second = await Promise.all([call(), call(), call()]);
-  for (const answer of [...first, ...second]) assert.equal(messagesOf(answer)[0]?.result.content[0]?.text, 'x');
-  assert.equal(foreign.stats.sessions, 2);
+  const entries = [
+    { entry: {}, why: 'the server was found out' },
+    { entry: { era: 'legacy', transport: 'streamable-http' }, why: 'the configuration says what it is' },
+  ];
+  for (const { entry, why } of entries) {
+    const foreign = await startForeign(t, 'sessions');
+    const upstream = await openUpstream(t, { url: foreign.url, ...entry });
+    const call = () =>
+      send(upstream, { method: 'tools/call', params: '{"name":"echo","arguments":{"text":"x"}}' }).answer;
+    const first = await Promise.all([call(), call(), call()]);
+    assert.equal(foreign.stats.sessions, 1, why);
+    foreign.forget();
+    const second = await Promise.all([call(), call(), call()]);
+    for (const answer of [...first, ...second]) assert.equal(messagesOf(answer)[0]?.result?.content[0]?.text, 'x', why);
+    assert.equal(foreign.stats.sessions, 2, why);
+  }
 });
 
 test('what a legacy server asks of its client is answered with no such method, and the call goes on', async (t) => {
