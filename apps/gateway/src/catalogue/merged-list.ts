@@ -53,7 +53,7 @@ export interface Collision {
 
 /** One page: the part of the result that is the same for all eras, as text without braces. */
 export interface ListPage {
-  fields: Buffer;
+  fields: string;
 }
 
 /** What clients see of one kind. */
@@ -186,7 +186,7 @@ function toPages(
     }
     const next = offset + pageSize;
     const tail = next < entries.length ? `],"nextCursor":${JSON.stringify(toCursor(next))}` : ']';
-    const fields = Buffer.concat([Buffer.from(`"${member}":[`), ...parts, Buffer.from(tail)]);
+    const fields = Buffer.concat([Buffer.from(`"${member}":[`), ...parts, Buffer.from(tail)]).toString('utf8');
     pages.set(offset === 0 ? undefined : toCursor(offset), { fields });
   }
   return pages;

@@ -49,7 +49,7 @@ export interface Answers {
   result(era: Era, idText: string, result: JsonObject): string;
   initialize(idText: string, params: JsonObject, canNotify: boolean): string;
   discover(idText: string): string;
-  listPage(era: Era, idText: string, kind: ListKind, page: ListPage): Buffer;
+  listPage(era: Era, idText: string, kind: ListKind, page: ListPage): string;
   hubTool(era: Era, idText: string, tool: HubTool): string;
   /** A call that failed at an upstream. */
   callFailure(era: Era, idText: string, upstream: string, failure: CallFailure): string;
@@ -88,12 +88,12 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
         instructions: catalogue.instructions,
         ...catalogue.freshness('discover'),
       }),
+    // A text, not bytes: a new buffer for each list keeps the collector busy, and needs a write besides the headers.
     listPage: (era, idText, kind, page) => {
-      const head = Buffer.from(`{"jsonrpc":"2.0","id":${idText},"result":{`);
-      if (era === 'legacy') return Buffer.concat([head, page.fields, Buffer.from('}}')]);
+      const head = `{"jsonrpc":"2.0","id":${idText},"result":{${page.fields}`;
+      if (era === 'legacy') return `${head}}}`;
       const { ttlMs, cacheScope } = catalogue.freshness(kind);
-      const tail = `,"ttlMs":${ttlMs},"cacheScope":"${cacheScope}",${modernTail}}}`;
-      return Buffer.concat([head, page.fields, Buffer.from(tail)]);
+      return `${head},"ttlMs":${ttlMs},"cacheScope":"${cacheScope}",${modernTail}}}`;
     },
     hubTool: (era, idText, tool) => {
       const structuredContent = tool.run();
