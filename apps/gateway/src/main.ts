@@ -20,7 +20,6 @@ try {
   });
   logger.info({ config: redactConfig(config) }, 'starting');
   const gateway = await startGateway(config, logger);
-  logger.info({ url: `${gateway.url}/mcp` }, 'listening');
   const reloader = createReloader({ config, load, setUpstreams: gateway.setUpstreams, logger });
   const watching = watchFile(findConfigPath(sources) ?? '', {
     onChange: () => void reloader.reload(),
@@ -39,6 +38,8 @@ try {
     if (hadTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM');
     else void reloader.reload(true);
   });
+  // Last: whoever reads it may send a signal at once.
+  logger.info({ url: `${gateway.url}/mcp` }, 'listening');
 } catch (error) {
   // What the person who starts it can mend needs no stack; a cause is there when the operating system said no.
   const isExpected = error instanceof ConfigError || error instanceof CollisionError || hasCause(error);
