@@ -19,7 +19,7 @@ const NAMES = [
 ] as const;
 
 /** Revisions of which an older content form is known get that one instead: they are translated, not passed. */
-const UNTRANSLATED = ['2025-11-25', '2025-06-18'] as const;
+const UNTRANSLATED = [undefined, '2025-11-25', '2025-06-18'] as const;
 
 type Era = 'modern' | 'legacy';
 

@@ -123,6 +123,18 @@ test('a client of 2024-11-05 gets links and audio as text from every server; a n
   }
 });
 
+test('an answer that a client of an old revision can read keeps every byte, `_meta` and unknown members included', async (t) => {
+  const answer = `{ "jsonrpc":"2.0", "result": {"resultType":"complete","content":[ {"type":"text","text":"\\u0061"} ],
+    "_meta":{"io.modelcontextprotocol/serverInfo":{"name":"a","version":"1.0"},"x":9007199254740993}, "unknown":1.10}, "id":1 }`;
+  const own = await startTestUpstream(t, { onCall: (_request, response) => answerJson(response, answer) });
+  const gateway = await startTestGateway(t, [{ name: 'own', url: own.url }]);
+  await callTool(gateway, 'own_query');
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'own_query' } });
+  for (const version of ['2024-11-05', '2025-03-26']) {
+    assert.equal((await post(gateway, body, { 'mcp-protocol-version': version })).text, answer, version);
+  }
+});
+
 test('a client over HTTP+SSE gets links as its own revision has them', async (t) => {
   const foreign = await startForeign(t, 'sessions');
   const gateway = await startTestGateway(t, [{ name: 'foreign', url: foreign.url }]);

@@ -34,7 +34,7 @@ export function callModern(
     'mcp-method': asked.method,
   };
   if (typeof name === 'string') headers['mcp-name'] = encodeHeaderValue(name);
-  const reply = new LegacyReply(asked, receiver);
+  const reply = new LegacyReply(asked, receiver, toLegacyAnswer);
   const handle = send({ body: toModernRequest(request.body, clientInfo), headers }, reply);
   reply.handle = handle;
   return handle;
@@ -46,16 +46,20 @@ export function callDownLevel(
   request: UpstreamRequest,
   receiver: ReplyReceiver,
 ): CallHandle {
-  const reply = new LegacyReply(readAsked(request), receiver);
+  const reply = new LegacyReply(readAsked(request), receiver, toReadableAnswer);
   const handle = send(request, reply);
   reply.handle = handle;
   return handle;
 }
 
-/** Takes the answer of a modern server and passes it on in legacy form. */
+/** The message as it goes to the client. */
+type Translate = (message: Buffer, asked: Asked) => Buffer;
+
+/** Takes an answer and passes its messages on in the form that the client reads. */
 class LegacyReply implements ReplyReceiver {
   readonly #asked: Asked;
   readonly #receiver: ReplyReceiver;
+  readonly #translate: Translate;
   #chunks: Buffer[] = [];
   #size = 0;
   #status = 0;
@@ -63,9 +67,10 @@ class LegacyReply implements ReplyReceiver {
   #isTaken = true;
   handle: CallHandle | undefined;
 
-  constructor(asked: Asked, receiver: ReplyReceiver) {
+  constructor(asked: Asked, receiver: ReplyReceiver, translate: Translate) {
     this.#asked = asked;
     this.#receiver = receiver;
+    this.#translate = translate;
   }
 
   start(head: ReplyHead): void {
@@ -76,7 +81,7 @@ class LegacyReply implements ReplyReceiver {
     this.#receiver.start(head);
     this.#reader = new EventReader((data) => {
       this.#size = 0;
-      this.#isTaken = this.#receiver.data(toEvent(toLegacyAnswer(data, this.#asked)));
+      this.#isTaken = this.#receiver.data(toEvent(this.#translate(data, this.#asked)));
     });
   }
 
@@ -98,7 +103,7 @@ class LegacyReply implements ReplyReceiver {
 
   end(): void {
     if (!this.#reader) {
-      const answer = toLegacyAnswer(Buffer.concat(this.#chunks), this.#asked);
+      const answer = this.#translate(Buffer.concat(this.#chunks), this.#asked);
       // The revisions with initialize answer errors of JSON-RPC with 200.
       const status = this.#status < 300 ? this.#status : 200;
       this.#receiver.start({ kind: 'json', status, length: answer.length });
@@ -112,17 +117,27 @@ class LegacyReply implements ReplyReceiver {
   }
 }
 
-/** The message as a legacy client expects it; what is no answer passes. */
+/** A modern server's message as a legacy client expects it; what is no answer passes. */
 function toLegacyAnswer(message: Buffer, asked: Asked): Buffer {
-  let parsed: unknown;
+  const result = resultOf(message);
+  if (!result) return message;
+  if (result['resultType'] === 'input_required') return refuseInput(asked);
+  return downLevelResult(fromModernResult(message), result, asked.version);
+}
+
+/** A server's answer in the client's own era: only content that the client's old revision cannot read is replaced. */
+function toReadableAnswer(message: Buffer, asked: Asked): Buffer {
+  const result = resultOf(message);
+  return result ? downLevelResult(message, result, asked.version) : message;
+}
+
+function resultOf(message: Buffer): JsonObject | undefined {
   try {
-    parsed = JSON.parse(message.toString('utf8'));
+    const parsed: unknown = JSON.parse(message.toString('utf8'));
+    return isObject(parsed) && isObject(parsed['result']) ? parsed['result'] : undefined;
   } catch {
-    return message;
+    return undefined;
   }
-  if (!isObject(parsed) || !isObject(parsed['result'])) return message;
-  if (parsed['result']['resultType'] === 'input_required') return refuseInput(asked);
-  return downLevelResult(fromModernResult(message), parsed['result'], asked.version);
 }
 
 /** The client's transport has no way back for what the server asks (era table, MRTR). */
