@@ -133,6 +133,13 @@ const FAULTS: { why: string; fault: Fault; broken: RegExp; options?: Partial<Ser
     broken: /every legacy revision/,
   },
   {
+    why: 'a session must be one that the server gave',
+    fault: ({ headers, answer }) => {
+      if (headers['mcp-session-id']) answer.text = answer.text.replaceAll('"result"', '"refused"');
+    },
+    broken: /keeps no session.*nobody-ever-gave-this-id/s,
+  },
+  {
     why: 'modern clients are refused',
     fault: statusOf(500, ({ body }) => body.includes('"method":"server/discover"')),
     broken: /official client in era 2026-07-28.*official client in era auto/s,
