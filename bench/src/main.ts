@@ -12,6 +12,7 @@ import { startSetup } from './processes.ts';
 import { createReport } from './report.ts';
 import { measure, type Plan } from './rounds.ts';
 import { judgeSoak, soak } from './soak.ts';
+import { isMet, QUICK_RUN_SLACK } from './targets.ts';
 
 /** Beyond these something hangs. */
 const LIMIT_MS = { quick: 120_000, full: 300_000 };
@@ -63,12 +64,13 @@ try {
     const { rounds, measureMs } = PLANS[size];
     console.log(`Medians of ${rounds} interleaved rounds of ${measureMs} ms; three upstreams with 12 tools each.\n`);
     console.log(report.lines.join('\n'));
-    if (report.missed.length > 0) {
-      console.error(
-        `\n${report.missed.length} targets are missed. Profile the gateway: node --cpu-prof apps/gateway/dist/main.js`,
-      );
-      process.exitCode = 1;
-    }
+    const { missed } = report;
+    if (missed.length === 0) return;
+    const hint = 'Profile the gateway: node --cpu-prof apps/gateway/dist/main.js';
+    console.error(`\n${missed.length} targets are missed. ${hint}`);
+    const slack = values.quick ? QUICK_RUN_SLACK : 0;
+    if (missed.some((target) => !isMet(target, slack))) process.exitCode = 1;
+    else console.error('They are close to their limits, which a quick run cannot tell: run it without --quick.');
   };
   await Promise.race([run(), interrupted]);
 } catch (error) {

@@ -36,10 +36,16 @@ export function atMost(label: string, value: number, limit: number, digits = 2):
   return { label, value, limit, direction: 'at most', digits };
 }
 
-/** Whether the figure keeps its limit; one that the system does not tell is no failure. */
-export function isMet({ value, limit, direction }: Target): boolean {
+/**
+ * A run of a minute with rounds of 250 ms shows a fault, not the last few per cent (one machine gave 0.84 to 1.31 for the
+ * same code): such a run fails only for what is beyond its limit by this part of it.
+ */
+export const QUICK_RUN_SLACK = 0.25;
+
+/** Whether the figure keeps its limit, give or take the slack; one that the system does not tell is no failure. */
+export function isMet({ value, limit, direction }: Target, slack = 0): boolean {
   if (Number.isNaN(value)) return true;
-  return direction === 'at least' ? value >= limit : value <= limit;
+  return direction === 'at least' ? value >= limit * (1 - slack) : value <= limit * (1 + slack);
 }
 
 /** The target as a line of the report. */
