@@ -1,6 +1,6 @@
 /** `npm start` in less happy circumstances. The happy ones are in system.test.ts. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +30,11 @@ test('without Java the rest starts, and it says what is missing and how to mend 
   for (const tool of await readdir('/usr/bin')) {
     if (!tool.startsWith('java')) await symlink(`/usr/bin/${tool}`, join(bin, tool));
   }
-  const system = await startLocalSystem([], { PATH: bin, JAVA_HOME: undefined });
+  const temporary = await mkdtemp(join(tmpdir(), 'database-mcp-temporary-'));
+  t.after(() => rm(temporary, { recursive: true, force: true }));
+  // As open as /tmp itself: as root, Postgres runs as another user.
+  await chmod(temporary, 0o755);
+  const system = await startLocalSystem([], { PATH: bin, JAVA_HOME: undefined, TMPDIR: temporary });
   t.after(() => system.process.stop());
   assert.match(system.process.stdout(), /neo4j is not running: .*Java 17/s);
   const answer = await callTool(system.gatewayUrl, 'postgres_query', { sql: 'SELECT count(*) FROM country' });
@@ -55,7 +59,7 @@ test('without Java the rest starts, and it says what is missing and how to mend 
     );
   });
 
-  await t.test('when npm start is killed, nothing of it stays', async () => {
+  await t.test('when npm start is killed, no process and no file of it stays', async () => {
     const marker = String(system.port);
     const members = listProcesses().filter((each) =>
       processTree(system.process.pid).some(({ pid }) => pid === each.pid),
@@ -66,5 +70,6 @@ test('without Java the rest starts, and it says what is missing and how to mend 
       what: 'all processes to end',
       deadlineMs: 20_000,
     });
+    await waitFor(async () => (await readdir(temporary)).length === 0, { what: `${temporary} to be empty` });
   });
 });

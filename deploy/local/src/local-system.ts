@@ -39,11 +39,12 @@ export async function startLocalSystem(options: LocalOptions, env: NodeJS.Proces
     const [databases] = await Promise.all([startDatabases(options, env, say), bundleApps()]);
     stops.push(async () => void (await Promise.allSettled(databases.running.map((database) => database.stop()))));
     const servers = await startServers(databases.running, options.port, env, say, stops);
-    const folder = await createConfigFolder(options, stops);
+    const { folder, isTemporary } = await createConfigFolder(options, stops);
     const gatewayUrl = `http://127.0.0.1:${options.port}`;
     const config = join(folder, 'gateway.yaml');
     await writeFile(config, gatewayConfig(servers));
-    stops.push(await startGateway(options.port, config, env, say));
+    const temporary: Record<string, string> = isTemporary ? { REMOVE_WITH_PARENT: folder } : {};
+    stops.push(await startGateway(options.port, config, { ...ownSettings(options.port, env), ...temporary }, say));
     const rows = [{ name: 'gateway', url: `${gatewayUrl}/mcp`, description: 'all tools at one URL' }, ...servers];
     return { banner: createBanner(rows, `${gatewayUrl}/mcp`, databases.missing), stop };
   } catch (error) {
@@ -93,14 +94,14 @@ function startServer(
 async function startGateway(
   port: number,
   config: string,
-  env: NodeJS.ProcessEnv,
+  env: Readonly<Record<string, string>>,
   say: Say,
 ): Promise<() => Promise<void>> {
   const gateway = await startManagedProcess({
     name: 'gateway',
     script: 'apps/gateway/dist/main.js',
     args: ['--config', config],
-    env: ownSettings(port, env),
+    env,
     healthUrl: `http://127.0.0.1:${port}/ready`,
     onNotice: say,
   });
@@ -124,15 +125,18 @@ function gatewayConfig(servers: readonly BannerRow[]): string {
   return `# Written by npm start at every start.\n${JSON.stringify({ upstreams }, null, 2)}\n`;
 }
 
-async function createConfigFolder(options: LocalOptions, stops: (() => Promise<void>)[]): Promise<string> {
+async function createConfigFolder(
+  options: LocalOptions,
+  stops: (() => Promise<void>)[],
+): Promise<{ folder: string; isTemporary: boolean }> {
   if (options.dataDirectory !== undefined) {
     const folder = resolve(options.dataDirectory);
     await mkdir(folder, { recursive: true });
-    return folder;
+    return { folder, isTemporary: false };
   }
   const folder = await mkdtemp(join(tmpdir(), 'database-mcp-'));
   stops.push(() => rm(folder, { recursive: true, force: true }));
-  return folder;
+  return { folder, isTemporary: true };
 }
 
 /**
