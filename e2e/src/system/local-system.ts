@@ -37,7 +37,15 @@ export async function startLocalSystem(
   const [loadAtStart = 0] = loadavg();
   const process = await spawnProcess({
     name: 'npm start',
-    args: ['--max-semi-space-size=1', '--v8-pool-size=0', 'deploy/local/src/main.ts', '--port', String(port), '--ephemeral', ...extraArgs],
+    args: [
+      '--max-semi-space-size=1',
+      '--v8-pool-size=0',
+      'deploy/local/src/main.ts',
+      '--port',
+      String(port),
+      '--ephemeral',
+      ...extraArgs,
+    ],
     env,
     ready: { line: /^\[[0-9.]+ s\] ready$/ },
     readyDeadlineMs: START_DEADLINE_MS,
