@@ -31,13 +31,14 @@ try {
     stdio: { input: process.stdin, output: process.stdout },
     logger,
   });
-  logger.info({ url: serving.url ?? 'stdio' }, 'serving');
   const stop = async (): Promise<void> => {
     await serving.close();
     await database.close();
   };
   stopOnSignals(process, stop, (error) => logger.error({ err: error }, 'the end was not orderly'));
   void serving.ended.then(stop).then(() => process.exit(0));
+  // Said last: whoever waits for this line may send a signal at once.
+  logger.info({ url: serving.url ?? 'stdio' }, 'serving');
 } catch (error) {
   // A configuration or a port that can be mended needs no stack.
   const isExpected = error instanceof ConfigError || (error instanceof Error && error.cause !== undefined);

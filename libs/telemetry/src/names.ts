@@ -4,8 +4,6 @@ export const LOG_FIELD = {
   TOOL: 'tool',
   /** Upstream name from the gateway's configuration. */
   UPSTREAM: 'upstream',
-  /** JSON-RPC method. */
-  METHOD: 'method',
   /** `ok`, `tool_error` or an error code. */
   STATUS: 'status',
   /** Wall time of the call in milliseconds. */

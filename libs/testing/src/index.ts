@@ -18,7 +18,7 @@ export {
   type RawUpstreamOptions,
   type RawUpstreamStats,
 } from './fixture/raw-upstream.ts';
-export { createFixtureTools, LARGE_RESULT_BYTES, SMALL_RESULT_BYTES, type FixtureTool } from './fixture/tools.ts';
+export { LARGE_RESULT_BYTES, SMALL_RESULT_BYTES, type FixtureTool } from './fixture/tools.ts';
 export { freePort } from './free-port.ts';
 export {
   buildRpcRequest,
@@ -27,20 +27,13 @@ export {
   MODERN_VERSION,
   readEvents,
   rpcRequest,
-  toRpcAnswer,
   type HttpAnswer,
   type HttpRequestOptions,
   type RpcAnswer,
   type RpcMessage,
   type RpcRequestOptions,
 } from './http-request.ts';
-export {
-  assertNoLeftovers,
-  RUN_MARKER_VARIABLE,
-  watchProcesses,
-  type LeftoverOptions,
-  type ProcessWatch,
-} from './leftovers.ts';
+export { assertNoLeftovers, RUN_MARKER_VARIABLE, type LeftoverOptions, type ProcessWatch } from './leftovers.ts';
 export { cpuSeconds, isRunning, listProcesses, processTree, residentBytes, type ProcessInfo } from './process-table.ts';
 export { repositoryRoot } from './repository-root.ts';
 export { assertServerContract, type ServerContractOptions } from './server-contract.ts';

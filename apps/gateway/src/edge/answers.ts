@@ -88,7 +88,7 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
         instructions: catalogue.instructions,
         ...catalogue.freshness('discover'),
       }),
-    // A text, not bytes: a new buffer for each list keeps the collector busy, and needs a write besides the headers.
+    // A text, not bytes: it leaves in one write with the headers.
     listPage: (era, idText, kind, page) => {
       const head = `{"jsonrpc":"2.0","id":${idText},"result":{${page.fields}`;
       if (era === 'legacy') return `${head}}}`;
