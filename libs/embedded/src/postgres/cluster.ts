@@ -47,6 +47,12 @@ async function canEnter(path: string, user: ServiceUser, guard: Guard): Promise<
   return code === 0;
 }
 
+/** Built into Postgres from 17 on: sorts the same on every machine, whatever locales it has. */
+function toLocaleArguments(majorVersion: string): string[] {
+  if (Number(majorVersion) < 17) return ['--locale=C.UTF-8'];
+  return ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+}
+
 async function runInitdb(options: ClusterOptions, folder: string, passwordFile: string): Promise<void> {
   const result = await options.guard.run({
     command: options.binaries.initdb,
@@ -56,10 +62,7 @@ async function runInitdb(options: ClusterOptions, folder: string, passwordFile: 
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
-      // Built into Postgres: sorts the same on every machine, whatever locales it has.
-      '--locale=C',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
+      ...toLocaleArguments(options.binaries.majorVersion),
       ...(options.isEphemeral ? ['--no-sync'] : []),
     ],
     env: createProgramEnvironment(),
