@@ -1,3 +1,4 @@
+export { defineResourceTemplate, type CompletionRequest, type ResourceTemplate } from './define-resource.ts';
 export { defineTool, READ_ONLY_ANNOTATIONS, type Tool, type ToolAnnotations, type ToolContext } from './define-tool.ts';
 export { createRowCollector, type ResultLimits, type RowCollector } from './row-collector.ts';
 export { serveMcp, type ServeOptions, type ServingMcp } from './serve-mcp.ts';

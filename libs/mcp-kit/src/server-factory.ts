@@ -2,12 +2,14 @@
 import { ProtocolError, ProtocolErrorCode, Server, type McpServerFactory } from '@modelcontextprotocol/server';
 import { closestName } from '@database-mcp/errors';
 import type { Logger } from '@database-mcp/telemetry';
-import { callTool, type ToolCallResult } from './call-tool.ts';
+import { callTool } from './call-tool.ts';
+import type { ResourceTemplate } from './define-resource.ts';
 import type { Tool } from './define-tool.ts';
+import { createResourceHandlers, type ResourceHandlers, type ResourceRequestOptions } from './resource-handlers.ts';
 import { TABLE_RESULT_SCHEMA } from './table-result.ts';
 
-/** How long clients and the gateway may keep the tool list: it changes only when the process is restarted. */
-const TOOL_LIST_TTL_MS = 60_000;
+/** How long clients and the gateway may keep the lists: they change only when the process is restarted. */
+const LIST_TTL_MS = 60_000;
 
 /** What a server publishes. */
 export interface ServerDefinition {
@@ -15,9 +17,10 @@ export interface ServerDefinition {
   name: string;
   version: string;
   instructions: string;
-  /** Prefix of every published tool name, without the underscore. */
+  /** Prefix of every published tool name, without the underscore, and the scheme of every resource URI. */
   instance: string;
   tools: readonly Tool[];
+  resourceTemplates?: readonly ResourceTemplate[];
   timeoutMs: number;
   logger: Logger;
 }
@@ -39,15 +42,31 @@ export function createServerFactory(definition: ServerDefinition): ServerFactory
     outputSchema: TABLE_RESULT_SCHEMA,
     annotations: tool.annotations,
   }));
-  const inProgress = new Set<Promise<ToolCallResult>>();
-  const hint = { ttlMs: TOOL_LIST_TTL_MS, cacheScope: 'public' as const };
+  const inProgress = new Set<Promise<unknown>>();
+  const track = async <T>(call: Promise<T>): Promise<T> => {
+    inProgress.add(call);
+    try {
+      return await call;
+    } finally {
+      inProgress.delete(call);
+    }
+  };
+  const { instance, timeoutMs, logger, resourceTemplates = [] } = definition;
+  const resources = resourceTemplates.length > 0 ? createResourceHandlers(instance, resourceTemplates) : undefined;
+  const hint = { ttlMs: LIST_TTL_MS, cacheScope: 'public' as const };
+  const cacheHints = {
+    'tools/list': hint,
+    'resources/list': hint,
+    'resources/templates/list': hint,
+    'server/discover': hint,
+  };
   const create: McpServerFactory = () => {
     const server = new Server(
       { name: definition.name, version: definition.version },
       {
-        capabilities: { tools: {} },
+        capabilities: { tools: {}, ...(resources && { resources: {}, completions: {} }) },
         instructions: definition.instructions,
-        cacheHints: { 'tools/list': hint, 'server/discover': hint },
+        cacheHints,
       },
     );
     server.setRequestHandler('tools/list', () => ({ tools: published }));
@@ -55,19 +74,11 @@ export function createServerFactory(definition: ServerDefinition): ServerFactory
       const { name, arguments: args } = request.params;
       const tool = tools.get(name);
       if (!tool) throw unknownTool(name, tools.keys());
-      const call = callTool(tool, args, {
-        publishedName: name,
-        signal: context.mcpReq.signal,
-        timeoutMs: definition.timeoutMs,
-        logger: definition.logger,
-      });
-      inProgress.add(call);
-      try {
-        return await call;
-      } finally {
-        inProgress.delete(call);
-      }
+      return await track(callTool(tool, args, { name, signal: context.mcpReq.signal, timeoutMs, logger }));
     });
+    if (resources) {
+      serveResources(server, resources, (signal) => ({ signal, timeoutMs, logger }), track);
+    }
     return server;
   };
   return {
@@ -76,6 +87,23 @@ export function createServerFactory(definition: ServerDefinition): ServerFactory
       while (inProgress.size > 0) await Promise.allSettled(inProgress);
     },
   };
+}
+
+/** Which tables there are is the database's to say and changes at any time, so the list is empty and templates lead to all. */
+function serveResources(
+  server: Server,
+  resources: ResourceHandlers,
+  toOptions: (signal: AbortSignal) => ResourceRequestOptions,
+  track: <T>(call: Promise<T>) => Promise<T>,
+): void {
+  server.setRequestHandler('resources/list', () => ({ resources: [] }));
+  server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: resources.templates }));
+  server.setRequestHandler('resources/read', ({ params }, { mcpReq }) =>
+    track(resources.read(params.uri, toOptions(mcpReq.signal))),
+  );
+  server.setRequestHandler('completion/complete', ({ params }, { mcpReq }) =>
+    track(resources.complete(params, toOptions(mcpReq.signal))),
+  );
 }
 
 function unknownTool(name: string, known: Iterable<string>): ProtocolError {
