@@ -4,16 +4,24 @@
  * READ ONLY transaction that is always rolled back. What a statement may be is the access policy's business.
  */
 import type { Socket } from 'node:net';
-import { Client, Connection, Pool, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg';
-import Cursor from 'pg-cursor';
+import {
+  Client,
+  Connection,
+  Pool,
+  type ClientConfig,
+  type CustomTypesConfig,
+  type PoolClient,
+  type Submittable,
+} from 'pg';
 import { ToolError } from '@database-mcp/errors';
 import type { Cell, Column } from '@database-mcp/mcp-kit';
 import { createTypeNames, type ColumnType, type RunCatalogQuery } from './column-types.ts';
 import { createParameterTypes, ParameterDescription } from './parameter-types.ts';
 import { checkParameters, isComposite, toParameterTexts, type ParameterType } from './parameters.ts';
+import { createPortal, type Field } from './portal.ts';
 import { noFreeConnection, rowTooLarge, toConnectionError, toReadError } from './sql-errors.ts';
 import { CLEAN_UP_SQL, CONTROL_TIMEOUT_MS, toSetUpSql } from './transaction.ts';
-import { converterOf } from './values.ts';
+import { converterOf, type CellConverter } from './values.ts';
 
 /** How to reach Postgres; with `url` the other parts are ignored. */
 export interface DatabaseOptions {
@@ -130,13 +138,16 @@ export function createDatabase(options: DatabaseOptions): Database {
       working++;
       try {
         signal.throwIfAborted();
-        return await runPortal(client, statement, sink, signal, types);
+        const answer = await runPortal(client, statement, sink, signal, types);
+        // Not awaited: the answer is complete, and the pool gives the connection to nobody before it is clean.
+        void giveBack(client, signal.aborted);
+        return answer;
       } catch (error) {
+        await giveBack(client, signal.aborted);
         if (signal.aborted) throw error;
         throw toReadError(error, statement.sql, { deadlineMs: options.timeoutMs, tookMs: performance.now() - started });
       } finally {
         working--;
-        await giveBack(client, signal.aborted);
       }
     },
     async ping(signal) {
@@ -245,7 +256,7 @@ async function runPortal(
     const query = { text, values, rowMode: 'array', types: RAW_TEXT } as const;
     return (await client.query<(string | null)[]>(query)).rows;
   };
-  const run = async (): Promise<Field[]> => {
+  const run = async (): Promise<readonly Field[]> => {
     const params = await bindParameters(client, statement, types.ofParameters, runCatalogQuery);
     // Not before: what Postgres says of a statement as it reads it would be said twice.
     client.on('notice', onNotice);
@@ -282,26 +293,15 @@ async function bindParameters(
   return toParameterTexts(params, found);
 }
 
-interface Field {
-  name: string;
-  dataTypeID: number;
-  dataTypeModifier: number;
-}
-
-/** A portal that refuses the COPY sub-protocol, which the driver's cursor would fall over. */
-class Portal extends Cursor<string[]> {
-  handleCopyInResponse(connection: { sendCopyFail(reason: string): void }): void {
-    connection.sendCopyFail('COPY is not served here');
-  }
-
-  handleCopyData(): void {}
-}
-
 /** Fetches at most one row more than are wanted, so that it is known whether there are more. */
-async function fetchRows(client: PoolClient, sql: string, params: (string | null)[], sink: RowSink): Promise<Field[]> {
+async function fetchRows(
+  client: PoolClient,
+  sql: string,
+  params: (string | null)[],
+  sink: RowSink,
+): Promise<readonly Field[]> {
   const { stream } = internals(client).connection;
-  let fields: Field[] = [];
-  let convert: ((text: string) => Cell)[] | undefined;
+  let convert: CellConverter[] | undefined;
   let failure: unknown;
   let isFull = false;
   let taken = 0;
@@ -312,47 +312,31 @@ async function fetchRows(client: PoolClient, sql: string, params: (string | null
     sinceLastRow += chunk.length;
     if (sinceLastRow > MAX_MESSAGE_BYTES) stream.destroy(rowTooLarge(MAX_MESSAGE_BYTES));
   };
-  const portal = new Portal(sql, params, { rowMode: 'array', types: RAW_TEXT });
-  portal.on('row', (row: (string | null)[], result: { fields: Field[] }) => {
+  const onRow = (row: (string | null)[], fields: readonly Field[]): void => {
     sinceLastRow = 0;
-    if (isFull) row.length = 0;
+    taken++;
     if (isFull) return;
     try {
-      convert ??= result.fields.map((field) => converterOf(field.dataTypeID));
+      convert ??= fields.map((field) => converterOf(field.dataTypeID));
       isFull = !sink.push(row.map((text, index) => (text === null ? null : (convert?.[index]?.(text) ?? text))));
     } catch (error) {
       failure = error;
       isFull = true;
     }
-    // The driver keeps the row until the batch is complete.
-    row.length = 0;
-  });
+  };
+  const portal = createPortal({ sql, params, onRow }, (batch) => void client.query(batch as unknown as Submittable));
   stream.on('data', onData);
   try {
-    client.query(portal);
     for (let batch = FIRST_BATCH_ROWS; ;) {
-      const wanted = Math.min(batch, sink.maxRows + 1 - taken);
-      const [count, found] = await readBatch(portal, wanted);
-      fields = found;
-      taken += count;
-      if (count < wanted || isFull || taken > sink.maxRows) break;
+      const hasMore = await portal.fetch(Math.min(batch, sink.maxRows + 1 - taken));
+      if (!hasMore || isFull || taken > sink.maxRows) break;
       batch = Math.min(MAX_BATCH_ROWS, Math.max(1, Math.floor((BATCH_BYTES * taken) / bytes)));
     }
-    await portal.close();
   } finally {
     stream.off('data', onData);
   }
   if (failure !== undefined) throw failure;
-  return fields;
-}
-
-function readBatch(portal: Portal, maxRows: number): Promise<[count: number, fields: Field[]]> {
-  return new Promise((resolve, reject) => {
-    portal.read(maxRows, (error, rows, result) => {
-      if (error) reject(error);
-      else resolve([rows.length, result.fields]);
-    });
-  });
+  return portal.fields;
 }
 
 /** On abort asks Postgres to end the statement; `gaveUp` rejects when that does not help in time. */
