@@ -3,7 +3,7 @@
  * writes by itself (READ access mode); this says so earlier and with a reason, and refuses what Neo4j counts as reading
  * but reaches outside of the graph: files, the network, settings and other users' work.
  */
-import { readingsOf, readTokens, type CypherToken } from './cypher-tokens.ts';
+import { readingsOf, readPath, readTokens, type CypherToken } from './cypher-tokens.ts';
 
 /** One operator of a plan. */
 export interface PlanOperator {
@@ -135,18 +135,6 @@ function checkFunctions(statement: string): Verdict | undefined {
     }
   }
   return undefined;
-}
-
-/** `a.b.c` from this token on as its parts; empty when no name stands there. */
-function readPath(tokens: readonly CypherToken[], start: number): string[] {
-  const path: string[] = [];
-  for (let index = start; ; index += 2) {
-    const token = tokens[index];
-    if (!token || token.kind === 'sign') return path.length > 0 ? path : [];
-    path.push(token.text);
-    const dot = tokens[index + 1];
-    if (dot?.kind !== 'sign' || dot.text !== '.') return path;
-  }
 }
 
 function checkCommands({ operators }: StatementPlan): Verdict | undefined {

@@ -7,17 +7,25 @@
 export interface CypherToken {
   kind: 'word' | 'quoted' | 'sign';
   text: string;
+  /** Whether white space or a comment stands before it. */
+  isApart: boolean;
 }
 
 const WORD = /[\p{ID_Start}\p{ID_Continue}\p{Pc}\p{Sc}]+/uy;
 const COMMENT = /\/\/[^\r\n]*|\/\*[^]*?(?:\*\/|$)/y;
 const STRING = /'(?:[^\\']|\\[^])*'?|"(?:[^\\"]|\\[^])*"?/y;
-const QUOTED = /`(?:[^`]|``)*`?/y;
+const QUOTED = /`(?:[^`]|``)*`(?!`)/y;
+const OPEN_QUOTED = /`[^]*/y;
 
 /** The tokens of a statement. What is not closed ends with the text: the server refuses it anyway. */
 export function readTokens(statement: string): CypherToken[] {
   const tokens: CypherToken[] = [];
   let at = 0;
+  let end = 0;
+  const add = (kind: CypherToken['kind'], text: string, start: number): void => {
+    tokens.push({ kind, text, isApart: start > end });
+    end = at;
+  };
   const match = (pattern: RegExp): string | undefined => {
     pattern.lastIndex = at;
     const found = pattern.exec(statement)?.[0];
@@ -26,26 +34,43 @@ export function readTokens(statement: string): CypherToken[] {
   };
   while (at < statement.length) {
     if (match(COMMENT) !== undefined) continue;
+    const start = at;
     const word = match(WORD);
     if (word !== undefined) {
-      tokens.push({ kind: 'word', text: word });
+      add('word', word, start);
       continue;
     }
     if (match(STRING) !== undefined) {
-      tokens.push({ kind: 'sign', text: "'" });
+      add('sign', "'", start);
       continue;
     }
     const quoted = match(QUOTED);
     if (quoted !== undefined) {
-      tokens.push({ kind: 'quoted', text: quoted.replace(/^`|`$/g, '').replaceAll('``', '`') });
+      add('quoted', quoted.replace(/^`|`$/g, '').replaceAll('``', '`'), start);
+      continue;
+    }
+    if (match(OPEN_QUOTED) !== undefined) {
+      add('sign', '`', start);
       continue;
     }
     const sign = String.fromCodePoint(statement.codePointAt(at) ?? 0);
     at += sign.length;
     // Whatever is not ASCII and no part of a name may be white space to the server, and is taken as such here.
-    if (/[!-~]/.test(sign)) tokens.push({ kind: 'sign', text: sign });
+    if (/[!-~]/.test(sign)) add('sign', sign, start);
   }
   return tokens;
+}
+
+/** `a.b.c` from this token on as its parts; empty when no name stands there. */
+export function readPath(tokens: readonly CypherToken[], start: number): string[] {
+  const path: string[] = [];
+  for (let index = start; ; index += 2) {
+    const token = tokens[index];
+    if (!token || token.kind === 'sign') return path;
+    path.push(token.text);
+    const dot = tokens[index + 1];
+    if (dot?.kind !== 'sign' || dot.text !== '.') return path;
+  }
 }
 
 /**

@@ -4,6 +4,8 @@ declare module 'libpg-query/wasm/libpg-query.js' {
   export interface ParserModule {
     _malloc(size: number): number;
     _free(pointer: number): void;
+    _wasm_scan(sql: number): number;
+    _wasm_free_string(text: number): void;
     _wasm_parse_query_raw(sql: number): number;
     _wasm_free_parse_result(result: number): void;
     lengthBytesUTF8(text: string): number;

@@ -48,10 +48,36 @@ export async function parseSql(sql: string): Promise<ParseOutcome> {
   }
 }
 
-function parseWith(module: ParserModule, sql: string): ParseOutcome {
+/** A token or comment as libpg_query's scanner tells it; `start` and `end` are bytes. */
+export interface SqlToken {
+  start: number;
+  end: number;
+  tokenName: string;
+}
+
+/** The tokens of SQL text, which must be well-formed Unicode without NUL; undefined when it cannot be read as such. */
+export function scanSql(sql: string): SqlToken[] | undefined {
+  const text = toPointer(parser, sql);
+  const result = parser._wasm_scan(text);
+  try {
+    const answer = parser.UTF8ToString(result);
+    // In place of JSON there is the message of an error, such as an open string.
+    return answer.startsWith('{') ? (JSON.parse(answer) as { tokens: SqlToken[] }).tokens : undefined;
+  } finally {
+    parser._free(text);
+    parser._wasm_free_string(result);
+  }
+}
+
+function toPointer(module: ParserModule, sql: string): number {
   const size = module.lengthBytesUTF8(sql) + 1;
   const text = module._malloc(size);
   module.stringToUTF8(sql, text, size);
+  return text;
+}
+
+function parseWith(module: ParserModule, sql: string): ParseOutcome {
+  const text = toPointer(module, sql);
   const result = module._wasm_parse_query_raw(text);
   try {
     const error = module.getValue(result + RESULT_ERROR, 'i32');

@@ -3,4 +3,11 @@ export { defineTool, READ_ONLY_ANNOTATIONS, type Tool, type ToolAnnotations, typ
 export { createRowCollector, type ResultLimits, type RowCollector } from './row-collector.ts';
 export { serveMcp, type ServeOptions, type ServingMcp } from './serve-mcp.ts';
 export { serverSettings } from './server-settings.ts';
+export {
+  PLACEHOLDER,
+  toStatementText,
+  toSummary,
+  type ShownToken,
+  type StatementDescription,
+} from './statement-description.ts';
 export { type Cell, type Column, type TableResult } from './table-result.ts';
