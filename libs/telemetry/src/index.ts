@@ -9,7 +9,7 @@ export type {
   Metrics,
   Observation,
 } from './metrics/registry.ts';
-export { ATTRIBUTE, EXECUTE_TOOL, LOG_FIELD, METRIC, OTHER_TOOL, TOOL_ERROR } from './names.ts';
+export { ATTRIBUTE, CANCELLED, EXECUTE_TOOL, LOG_FIELD, METRIC, OTHER_TOOL, TOOL_ERROR } from './names.ts';
 export { TELEMETRY_SETTINGS, type TelemetrySettings } from './settings.ts';
 export { NO_TELEMETRY, startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry.ts';
 export { formatTraceparent, parseBaggage, parseTraceparent, SAMPLED, type TraceContext } from './trace-context.ts';

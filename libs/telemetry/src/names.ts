@@ -29,10 +29,14 @@ export const ATTRIBUTE = {
   METHOD: 'mcp.method.name',
   PROTOCOL_VERSION: 'mcp.protocol.version',
   RESOURCE_URI: 'mcp.resource.uri',
+  SESSION_ID: 'mcp.session.id',
   UPSTREAM: 'mcp.upstream.name',
   TOOL: 'gen_ai.tool.name',
   PROMPT: 'gen_ai.prompt.name',
   OPERATION: 'gen_ai.operation.name',
+  /** Only when content is recorded (MCP_TRACE_CONTENT). */
+  TOOL_ARGUMENTS: 'gen_ai.tool.call.arguments',
+  TOOL_RESULT: 'gen_ai.tool.call.result',
   REQUEST_ID: 'jsonrpc.request.id',
   STATUS_CODE: 'rpc.response.status_code',
   ERROR_TYPE: 'error.type',
@@ -61,6 +65,8 @@ export const ATTRIBUTE = {
 export const EXECUTE_TOOL = 'execute_tool';
 /** The value of `error.type` when a tool result has `isError: true`. */
 export const TOOL_ERROR = 'tool_error';
+/** The value of `error.type` when the client went away or cancelled before there was an answer. */
+export const CANCELLED = 'cancelled';
 /** Takes the place of a tool name that is in no list, so that no client can make up labels. */
 export const OTHER_TOOL = '_other';
 
@@ -98,6 +104,12 @@ export const METRIC = {
     name: 'db.client.connection.count',
     unit: '{connection}',
     description: 'Connections of the pool',
+  },
+  /** Label: `db.client.connection.pool.name`. */
+  DATABASE_MAX: {
+    name: 'db.client.connection.max',
+    unit: '{connection}',
+    description: 'Most connections that the pool may have',
   },
   /** Label: `db.client.connection.pool.name`. */
   DATABASE_PENDING: {
