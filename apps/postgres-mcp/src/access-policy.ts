@@ -1,24 +1,41 @@
 /**
  * Decides by its parse tree whether a statement may run in read mode: exactly one statement that only reads.
  * This is the first line, which explains; the second is the READ ONLY transaction that `database.ts` puts around every
- * statement, and the last are the rights of the database role. Code behind views, operators and functions is not seen
- * here, so a role with as few rights as possible is what bounds it.
+ * statement, and the last are the rights of the database role. What is behind the names of functions, operators, casts
+ * and views is judged in `function-policy.ts`, with what the catalog says of them.
  */
 import type { Failure } from '@database-mcp/errors';
-import { describePosition } from './sql-position.ts';
-import { findSideEffect } from './side-effects.ts';
-import { parseSql, type ParseNode } from './sql-parser.ts';
+import { findKnownSideEffect } from './policy/function-policy.ts';
+import { findInvisible, holdsInvisible } from './policy/invisible-characters.ts';
+import { describeOffset, describePosition } from './sql-position.ts';
+import { parseSql, scanSql, type ParseNode } from './sql-parser.ts';
+import { collectUses, type Use } from './policy/statement-uses.ts';
+import { estimateConstantBytes } from './policy/value-size.ts';
 
-/** The verdict on one statement. `parameters` is the highest `$n` in it. */
-export type Verdict = { kind: 'allowed'; parameters: number } | ({ kind: 'refused' } & Failure);
+/** The verdict on one statement. `parameters` is the highest `$n` in it, `uses` the names to judge by the catalog. */
+export type Verdict = { kind: 'allowed'; parameters: number; uses: Use[] } | Refusal;
+
+/** Why a statement may not run. */
+export type Refusal = { kind: 'refused' } & Failure;
+
+/** What became of reading SQL text that must be one statement. */
+export type ReadStatement = { kind: 'statement'; node: ParseNode } | Refusal;
 
 /** Long lists belong in a parameter; parsing this much takes about 5 ms and 20 MB. */
 const MAX_SQL_CHARACTERS = 100_000;
+/** What constants may build: above the largest row that is ever fetched (16 MiB), far below what would hurt the server. */
+const MAX_CONSTANT_BYTES = 64 * 1024 * 1024;
 
 const WHAT_IS_ALLOWED = 'Only SELECT, VALUES, TABLE, SHOW and EXPLAIN are allowed.';
 
-/** Judges SQL text as it came from the client. */
+/** Judges SQL text as it came from the client, without what the catalog knows. */
 export async function classifyStatement(sql: string): Promise<Verdict> {
+  const read = await readStatement(sql);
+  return read.kind === 'refused' ? read : judge(sql, read.node);
+}
+
+/** Reads SQL text that must hold one statement; what cannot be read, or not by people, is refused. */
+export async function readStatement(sql: string): Promise<ReadStatement> {
   const unusable = findUnusableText(sql);
   if (unusable) return refused('INVALID_ARGUMENT', unusable);
   const outcome = await parseSql(sql);
@@ -28,10 +45,11 @@ export async function classifyStatement(sql: string): Promise<Verdict> {
     });
   }
   if (outcome.kind === 'syntax-error') {
-    return refused('SYNTAX_ERROR', `Postgres cannot read the statement: ${outcome.message}.`, {
-      where: describePosition(sql, outcome.position),
-      hint: 'Correct it there, in the SQL of PostgreSQL.',
-    });
+    const where = describePosition(sql, outcome.position);
+    const hint = holdsInvisible(sql)
+      ? 'sql holds invisible characters (such as a zero-width space), which may be the reason.'
+      : 'Correct it there, in the SQL of PostgreSQL.';
+    return refused('SYNTAX_ERROR', `Postgres cannot read the statement: ${outcome.message}.`, { where, hint });
   }
   const [statement, second] = outcome.statements;
   if (!statement) {
@@ -43,7 +61,14 @@ export async function classifyStatement(sql: string): Promise<Verdict> {
       hint: 'Send them one by one; only those that read are allowed.',
     });
   }
-  return judge(sql, statement.node);
+  const invisible = holdsInvisible(sql) ? findInvisible(sql, scanSql(sql) ?? []) : undefined;
+  if (invisible) {
+    return refused('INVALID_ARGUMENT', `A name or keyword holds the invisible character ${invisible.name}.`, {
+      where: describeOffset(sql, invisible.offset),
+      hint: 'Remove it. If the name really has it, write the name as U&"…\\200B…"; in strings and comments it is allowed.',
+    });
+  }
+  return { kind: 'statement', node: statement.node };
 }
 
 function findUnusableText(sql: string): string | undefined {
@@ -56,18 +81,29 @@ function findUnusableText(sql: string): string | undefined {
 
 function judge(sql: string, root: ParseNode): Verdict {
   const kind = Object.keys(root)[0] ?? '';
-  if (kind === 'VariableShowStmt') return { kind: 'allowed', parameters: 0 };
-  let query = root;
-  if (kind === 'ExplainStmt') {
-    query = ((root[kind] as ParseNode)['query'] as ParseNode | undefined) ?? {};
-  }
-  const queryKind = Object.keys(query)[0] ?? '';
-  if (queryKind !== 'SelectStmt') return refuseKind(kind, queryKind);
-  return judgeQuery(sql, query);
+  if (kind === 'VariableShowStmt') return { kind: 'allowed', parameters: 0, uses: [] };
+  if (kind !== 'ExplainStmt') return judgeQuery(sql, root, 'run');
+  const { query = {}, options } = root[kind] as { query?: ParseNode; options?: unknown[] };
+  return judgeQuery(sql, query, options?.some(isAnalyze) ? 'explain analyze' : 'explain');
 }
 
+/** `EXPLAIN (ANALYZE)`; what cannot be read as false counts as true. */
+function isAnalyze(option: unknown): boolean {
+  const { defname, arg } = (option as { DefElem: { defname: string; arg?: unknown } }).DefElem;
+  if (defname !== 'analyze') return false;
+  return !/"(?:false|off)"|"Integer":\{\}|"boolval":false/.test(JSON.stringify(arg ?? ''));
+}
+
+/** What happens to a query: EXPLAIN alone plans it and runs nothing. */
+type Fate = 'run' | 'explain' | 'explain analyze';
+
+const PLANNED_ONLY = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
+
 /** Statement kinds may hide anywhere below (data-modifying CTEs), so the whole tree is walked; not by recursion. */
-function judgeQuery(sql: string, query: ParseNode): Verdict {
+function judgeQuery(sql: string, query: ParseNode, fate: Fate): Verdict {
+  const isAllowed = (kind: string): boolean => (fate === 'explain' ? PLANNED_ONLY.has(kind) : kind === 'SelectStmt');
+  const [root = 'ExplainStmt'] = Object.keys(query);
+  if (!isAllowed(root)) return refuseKind(root, fate);
   let parameters = 0;
   const open: unknown[] = [query];
   while (open.length > 0) {
@@ -75,36 +111,47 @@ function judgeQuery(sql: string, query: ParseNode): Verdict {
     if (typeof item !== 'object' || item === null) continue;
     for (const [key, value] of Object.entries(item)) {
       if (typeof value !== 'object' || value === null) continue;
-      if (key.endsWith('Stmt') && key !== 'SelectStmt') return refuseKind(key, key);
+      if (key.endsWith('Stmt') && !isAllowed(key)) return refuseKind(key, fate);
       if (key === 'intoClause') return refuseWrite('SELECT INTO creates a table');
-      if (key === 'lockingClause') return refuseWrite('FOR UPDATE and FOR SHARE lock rows, which is a write');
+      if (key === 'lockingClause' && fate !== 'explain')
+        return refuseWrite('FOR UPDATE and FOR SHARE lock rows, which is a write');
       if (key === 'ParamRef') parameters = Math.max(parameters, Number((value as { number?: number }).number ?? 0));
-      const sideEffect = key === 'FuncCall' ? findSideEffect(value) : undefined;
-      if (sideEffect) {
-        const position = describeOffset(sql, (value as { location?: number }).location);
-        return refused('READ_ONLY', `The function ${sideEffect.name} ${sideEffect.reason}.`, {
-          where: position,
-          hint: 'This server only reads table data; leave the function out.',
-        });
-      }
       open.push(value);
     }
   }
-  return { kind: 'allowed', parameters };
+  return judgeNames(sql, query, parameters);
 }
 
-/** The parser gives locations of nodes in bytes from 0. */
-function describeOffset(sql: string, offset = 0): string | undefined {
-  return describePosition(sql, [...Buffer.from(sql).subarray(0, offset).toString()].length + 1);
+function judgeNames(sql: string, query: ParseNode, parameters: number): Verdict {
+  const uses = collectUses(query);
+  const objection = findKnownSideEffect(uses, 'read');
+  if (objection) {
+    const { message, hint, use } = objection;
+    return refused('READ_ONLY', `${message} Nothing was run.`, { where: describeOffset(sql, use.offset), hint });
+  }
+  return findExcess(query) ?? { kind: 'allowed', parameters, uses };
 }
 
-function refuseKind(kind: string, queryKind: string): Verdict {
-  const name = toStatementName(queryKind || kind);
-  const explained = kind === 'ExplainStmt' && queryKind !== kind ? ` (EXPLAIN of it runs or plans a write)` : '';
-  return refuseWrite(`${name} is not a statement that only reads${explained}`);
+/** The refusal of a statement whose constants build too much. */
+function findExcess(node: ParseNode): Refusal | undefined {
+  const bytes = estimateConstantBytes(node);
+  if (bytes <= MAX_CONSTANT_BYTES) return undefined;
+  const size = Number.isFinite(bytes) ? `about ${Math.ceil(bytes / 1024 / 1024)} MiB` : 'more than can be told';
+  return refused('TOO_LARGE', `The statement would build ${size} out of constants (repeat, lpad, rpad, array_fill).`, {
+    hint: `At most ${MAX_CONSTANT_BYTES / 1024 / 1024} MiB are allowed. Build less.`,
+  });
 }
 
-function refuseWrite(reason: string): Verdict {
+function refuseKind(kind: string, fate: Fate): Refusal {
+  const reason = {
+    run: 'is not a statement that only reads',
+    explain: 'is not a query, so EXPLAIN of it is not served',
+    'explain analyze': 'is not a statement that only reads, and EXPLAIN ANALYZE runs it',
+  };
+  return refuseWrite(`${toStatementName(kind)} ${reason[fate]}`);
+}
+
+function refuseWrite(reason: string): Refusal {
   return refused('READ_ONLY', `${reason}. Nothing was run.`, { hint: `This server only reads. ${WHAT_IS_ALLOWED}` });
 }
 
@@ -127,6 +174,6 @@ function toStatementName(kind: string): string {
   );
 }
 
-function refused(code: Failure['code'], message: string, more: Pick<Failure, 'where' | 'hint'> = {}): Verdict {
+function refused(code: Failure['code'], message: string, more: Pick<Failure, 'where' | 'hint'> = {}): Refusal {
   return { kind: 'refused', code, message, ...more };
 }

@@ -8,3 +8,8 @@ export function describePosition(sql: string, position: number | undefined): str
   const column = before.length - before.lastIndexOf('\n');
   return `line ${line}, column ${column}`;
 }
+
+/** The same for an offset in bytes from 0, as the parser gives it of nodes. */
+export function describeOffset(sql: string, offset: number): string | undefined {
+  return describePosition(sql, [...Buffer.from(sql).subarray(0, offset).toString()].length + 1);
+}

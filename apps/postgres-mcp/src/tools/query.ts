@@ -7,14 +7,14 @@ import {
   type ResultLimits,
   type Tool,
 } from '@database-mcp/mcp-kit';
-import { classifyStatement } from '../access-policy.ts';
 import { suggestRelation } from '../catalog.ts';
 import type { Database } from '../database.ts';
+import type { StatementGuard } from '../statement-guard.ts';
 
 const DEFAULT_LIMIT = 100;
 
 /** Runs one reading SQL statement. */
-export function createQueryTool(database: Database, limits: ResultLimits): Tool {
+export function createQueryTool(database: Database, guard: StatementGuard, limits: ResultLimits): Tool {
   return defineTool({
     name: 'query',
     description:
@@ -31,9 +31,8 @@ export function createQueryTool(database: Database, limits: ResultLimits): Tool 
     }),
     annotations: READ_ONLY_ANNOTATIONS,
     async run({ sql, params = [], limit }, { signal }) {
-      const verdict = await classifyStatement(sql);
-      if (verdict.kind === 'refused') throw new ToolError(verdict);
-      checkParameterCount(verdict.parameters, params.length);
+      const { parameters } = await guard.checkReading(sql, signal);
+      checkParameterCount(parameters, params.length);
       const collector = createRowCollector({ ...limits, maxRows: limit });
       try {
         const answer = await database.read({ sql, params }, { maxRows: limit, push: collector.push }, signal);
