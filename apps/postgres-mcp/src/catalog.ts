@@ -1,6 +1,6 @@
 /** Reads names from the system catalog: finds the table that was meant, and what was probably meant when there is none. */
 import { closestName, ToolError } from '@database-mcp/errors';
-import type { Cell } from '@database-mcp/mcp-kit';
+import { LongText, type Cell, type SourceCell } from '@database-mcp/mcp-kit';
 import type { Database } from './database.ts';
 import { UnknownRelationError } from './sql-errors.ts';
 
@@ -46,9 +46,11 @@ export async function readRows(
   maxRows: number,
 ): Promise<Cell[][]> {
   const rows: Cell[][] = [];
-  await database.read({ sql, params }, { maxRows, push: (row) => rows.push(row) < maxRows }, signal);
+  await database.read({ sql, params }, { maxRows, push: (row) => rows.push(row.map(toCell)) < maxRows }, signal);
   return rows;
 }
+
+const toCell = (cell: SourceCell): Cell => (cell instanceof LongText ? cell.head : cell);
 
 /** How a person may have written a name: as it is in the catalog, folded to lower case, or `schema.table` with quotes. */
 interface Reading {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { after, before, test, type TestContext } from 'node:test';
 import { startPostgres, type EmbeddedPostgres } from '@database-mcp/embedded';
 import { ToolError, type ErrorCode } from '@database-mcp/errors';
-import type { Cell } from '@database-mcp/mcp-kit';
+import { LongText, type SourceCell } from '@database-mcp/mcp-kit';
 import { freePort, waitFor } from '@database-mcp/testing';
 import { Client } from 'pg';
 import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
@@ -39,9 +39,9 @@ function open(t: TestContext, options: Partial<DatabaseOptions> = {}): Database 
 const NEVER = new AbortController().signal;
 
 async function read(database: Database, sql: string, options: { maxRows?: number; signal?: AbortSignal } = {}) {
-  const rows: Cell[][] = [];
+  const rows: SourceCell[][] = [];
   const { maxRows = 100, signal = NEVER } = options;
-  const sink = { maxRows, push: (row: Cell[]) => rows.length < maxRows && rows.push(row) > 0 };
+  const sink = { maxRows, push: (row: SourceCell[]) => rows.length < maxRows && rows.push(row) > 0 };
   const answer = await database.read({ sql }, sink, signal);
   return { ...answer, rows };
 }
@@ -183,11 +183,17 @@ test('an endless result is fetched only as far as it is wanted, in bounded memor
   assert.ok(process.memoryUsage().rss - before < 100 * 1024 * 1024);
 });
 
-test('a row that is too large is refused with what to do, and the process lives on', async (t) => {
-  const database = open(t);
+test('[24] a cell beyond all memory arrives as its beginning with its size, and the process lives on', async (t) => {
+  const database = open(t, { poolSize: 1 });
   const before = process.memoryUsage().rss;
-  await assert.rejects(read(database, 'SELECT repeat($$x$$, 200000000)'), hasCode('TOO_LARGE', /16 MiB/));
-  assert.ok(process.memoryUsage().rss - before < 150 * 1024 * 1024);
+  const { rows } = await read(database, 'SELECT 1, repeat($$x$$, 200000000), 3, NULL');
+  const [one, cell, three, none] = rows[0] ?? [];
+  assert.ok(cell instanceof LongText);
+  assert.deepEqual([cell.head.length, cell.bytes, cell.isWhole], [1024 * 1024, 200_000_000, false]);
+  assert.deepEqual([one, three, none], [1, 3, null]);
+  const growth = process.memoryUsage().rss - before;
+  t.diagnostic(`${Math.round(growth / 1024 / 1024)} MiB more`);
+  assert.ok(growth < 100 * 1024 * 1024);
   assert.deepEqual((await read(database, 'SELECT 1')).rows, [[1]]);
 });
 

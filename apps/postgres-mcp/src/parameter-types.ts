@@ -2,53 +2,6 @@
 import type { RunCatalogQuery } from './column-types.ts';
 import type { ParameterType } from './parameters.ts';
 
-/** The part of the driver's connection that is needed to describe a statement. */
-interface ProtocolConnection {
-  parse(query: { name: string; text: string; types: string[] }, more: boolean): void;
-  describe(message: { type: string; name?: string }, more: boolean): void;
-  sync(): void;
-  once(event: 'parameterDescription', listener: (message: { dataTypeIDs: number[] }) => void): unknown;
-  off(event: 'parameterDescription', listener: (message: { dataTypeIDs: number[] }) => void): unknown;
-}
-
-/** A query of the driver that only describes: Parse, Describe and Sync of the unnamed statement in one round trip. */
-export class ParameterDescription {
-  /** The type OIDs of `$1`, `$2` …; rejects with what is wrong with the statement. */
-  readonly typeOids: Promise<readonly number[]>;
-  readonly #outcome = Promise.withResolvers<readonly number[]>();
-  readonly #sql: string;
-  #connection: ProtocolConnection | undefined;
-  #found: readonly number[] = [];
-  readonly #onDescription = (message: { dataTypeIDs: number[] }): void => {
-    this.#found = message.dataTypeIDs;
-  };
-
-  constructor(sql: string) {
-    this.#sql = sql;
-    this.typeOids = this.#outcome.promise;
-  }
-
-  submit(connection: ProtocolConnection): void {
-    this.#connection = connection;
-    connection.once('parameterDescription', this.#onDescription);
-    connection.parse({ name: '', text: this.#sql, types: [] }, true);
-    connection.describe({ type: 'S', name: '' }, true);
-    connection.sync();
-  }
-
-  handleRowDescription(): void {}
-
-  handleReadyForQuery(): void {
-    this.#connection?.off('parameterDescription', this.#onDescription);
-    this.#outcome.resolve(this.#found);
-  }
-
-  handleError(error: unknown): void {
-    this.#connection?.off('parameterDescription', this.#onDescription);
-    this.#outcome.reject(error);
-  }
-}
-
 /** Types that are created and dropped again and again get a new OID each time, so the cache is emptied at this size. */
 const MAX_CACHED = 1_000;
 

@@ -1,5 +1,6 @@
 /** Maps what the driver throws to the shared error codes, in the words of the person who wrote the statement. */
 import { ToolError, type ErrorCode, type Failure } from '@database-mcp/errors';
+import { CURSOR_PREFIX } from './connection/statement-exchange.ts';
 import { describePosition } from './sql-position.ts';
 import { toStatementTimeout } from './transaction.ts';
 
@@ -48,15 +49,19 @@ const STATES: Readonly<Record<string, readonly [code: ErrorCode, hint?: string]>
   '53': ['BUSY', 'The database is short of a resource. Ask for less, or try again later.'],
 };
 
-/** Maps what a read rejects with; what is not the database's doing stays as it is. `sql` is for line and column. */
-export function toReadError(error: unknown, sql: string, time: { deadlineMs: number; tookMs: number }): unknown {
+/** Maps what a read rejects with; what is not the database's doing stays as it is. `statement` is for line and column. */
+export function toReadError(
+  error: unknown,
+  statement: { sql: string; skip?: number },
+  time: { deadlineMs: number; tookMs: number },
+): unknown {
   if (error instanceof ToolError || !(error instanceof Error)) return error;
   if (isConnectionError(error)) return toConnectionError(error);
   const { code: state = '' } = error as PostgresError;
   // 57014 is said for the statement timeout, our cancel request and an administrator's alike.
   if (state === '57014' && time.tookMs >= toStatementTimeout(time.deadlineMs) * 0.9)
     return timeoutError(time.deadlineMs);
-  return /^[0-9A-Z]{5}$/.test(state) ? toStatementError(error, state, sql) : error;
+  return /^[0-9A-Z]{5}$/.test(state) ? toStatementError(error, state, statement) : error;
 }
 
 function timeoutError(deadlineMs: number): ToolError {
@@ -67,13 +72,19 @@ function timeoutError(deadlineMs: number): ToolError {
   });
 }
 
-function toStatementError(error: PostgresError, state: string, sql: string): ToolError {
-  const { message, detail, hint, position } = error;
+function toStatementError(
+  error: PostgresError,
+  state: string,
+  { sql, skip = 0 }: { sql: string; skip?: number },
+): ToolError {
+  const { message, detail, hint } = error;
+  const position =
+    error.position === undefined ? undefined : Number(error.position) - (skip > 0 ? CURSOR_PREFIX.length : 0);
   const [code, ownHint] = STATES[state] ?? STATES[state.slice(0, 2)] ?? (['QUERY_FAILED'] as const);
   const failure: Failure = {
     code,
     message: `${message}${detail ? ` (${detail})` : ''} [SQLSTATE ${state}]`,
-    where: describePosition(sql, position === undefined ? undefined : Number(position)),
+    where: describePosition(sql, position),
     hint: hint ?? ownHint ?? (state === '22P02' && message.includes('array') ? ARRAY_HINT : undefined),
   };
   const relation = state === '42P01' ? /["«»„“](.+)["«»“”]/.exec(message)?.[1] : undefined;
@@ -82,8 +93,9 @@ function toStatementError(error: PostgresError, state: string, sql: string): Too
 }
 
 /** Whether the error is about the connection and not about the statement. */
-function isConnectionError(error: PostgresError): boolean {
-  const { code = '', severity } = error;
+export function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof ToolError) return false;
+  const { code = '', severity } = error as PostgresError;
   // 08: connection exceptions, but 08P01 is what a wrong number of parameters gets. 57P: shutdown, crash, starting up.
   if (/^08(?!P01)|^57P0/.test(code) || severity === 'FATAL') return true;
   return /^E[A-Z]+$/.test(code) || /^Connection terminated|timeout expired|Client has encountered/.test(error.message);
@@ -129,11 +141,11 @@ export function noFreeConnection(count: number): ToolError {
   });
 }
 
-/** For one row that does not fit in memory. */
-export function rowTooLarge(maxBytes: number): ToolError {
+/** For a message of the database that is no row and does not fit in memory. */
+export function messageTooLarge(maxBytes: number): ToolError {
   return new ToolError({
     code: 'TOO_LARGE',
-    message: `A row of the answer is larger than ${maxBytes / 1024 / 1024} MiB; the statement was ended.`,
-    hint: 'Select less of it: fewer columns, or a part such as left(column, 1000) and length(column).',
+    message: `The database sent something larger than ${maxBytes / 1024 / 1024} MiB that is no row; the statement was ended.`,
+    hint: 'Ask for less at once.',
   });
 }

@@ -243,7 +243,10 @@ test('describe_table says when other schemas have a table of the name too', asyn
 });
 
 test('views show their query and partitioned tables their key', async () => {
-  assert.match(String((await call('describe_table', { table: 'small' })).rows[0]?.[2]), /SELECT (country\.)?cca3\s+FROM country/);
+  assert.match(
+    String((await call('describe_table', { table: 'small' })).rows[0]?.[2]),
+    /SELECT (country\.)?cca3\s+FROM country/,
+  );
   assert.equal(
     (await call('describe_table', { table: 'measure' })).rows[0]?.[2],
     'partitioned by RANGE (day), 2 partitions',

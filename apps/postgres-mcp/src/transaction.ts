@@ -8,13 +8,19 @@ const LOCK_TIMEOUT_MS = 5_000;
 const STATEMENT_SHARE = 0.95;
 const MIN_STATEMENT_TIMEOUT_MS = 50;
 
+/** Begins the transaction of a statement that may only read. */
+export const BEGIN_READ_ONLY = 'BEGIN TRANSACTION READ ONLY';
+
 /** The database's own limit of a statement for a call's deadline. */
 export function toStatementTimeout(deadlineMs: number): number {
   return Math.max(MIN_STATEMENT_TIMEOUT_MS, Math.floor(deadlineMs * STATEMENT_SHARE));
 }
 
-/** Opens the transaction; what is set for the role or the database must not change the form of the answers. */
-export function toSetUpSql(deadlineMs: number): string {
+/**
+ * Sets limits and forms of answers for one transaction: what is set for the role or the database must not change them,
+ * and behind a pooler the next transaction may have another connection of the database.
+ */
+export function toSettingsSql(deadlineMs: number, more: Readonly<Record<string, string>> = {}): string {
   const settings: Record<string, string> = {
     statement_timeout: String(toStatementTimeout(deadlineMs)),
     lock_timeout: String(Math.min(LOCK_TIMEOUT_MS, Math.floor(deadlineMs / 2))),
@@ -24,10 +30,17 @@ export function toSetUpSql(deadlineMs: number): string {
     bytea_output: 'hex',
     extra_float_digits: '1',
     standard_conforming_strings: 'on',
+    ...more,
   };
-  const statements = Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = '${value}'`);
-  return ['BEGIN TRANSACTION READ ONLY', ...statements].join('; ');
+  const calls = Object.entries(settings).map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`);
+  return `SELECT ${calls.join(', ')}`;
 }
 
-/** Session-level advisory locks are the one thing of a reading session that a rollback does not undo. */
-export const CLEAN_UP_SQL = 'ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()';
+/** A cursor is planned for its first rows unless it is told that all are wanted; a page must come from the same plan. */
+export const CURSOR_SETTINGS = { cursor_tuple_fraction: '1' } as const;
+
+/** In a database without an encoding Postgres would refuse to send bytes that are not UTF-8. */
+export const SQL_ASCII_SETTINGS = { client_encoding: 'SQL_ASCII' } as const;
+
+/** A rollback undoes everything of a reading session but prepared statements and session-level advisory locks. */
+export const CLEAN_UP_SQL = 'ROLLBACK; DEALLOCATE ALL; SELECT pg_catalog.pg_advisory_unlock_all()';

@@ -85,8 +85,8 @@ const ARRAYS = [
   {
     oid: 1020,
     text: '{(1,1),(0,0);(2,2),(1,1)}',
-    cell: '{(1,1),(0,0);(2,2),(1,1)}',
-    why: 'box has another delimiter, stays text',
+    cell: ['(1,1),(0,0)', '(2,2),(1,1)'],
+    why: 'box alone has another delimiter',
   },
 ];
 

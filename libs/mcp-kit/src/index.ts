@@ -1,6 +1,12 @@
 export { defineResourceTemplate, type CompletionRequest, type ResourceTemplate } from './define-resource.ts';
 export { defineTool, READ_ONLY_ANNOTATIONS, type Tool, type ToolAnnotations, type ToolContext } from './define-tool.ts';
-export { createRowCollector, type ResultLimits, type RowCollector } from './row-collector.ts';
+export {
+  createRowCollector,
+  LongText,
+  type ResultLimits,
+  type RowCollector,
+  type SourceCell,
+} from './row-collector.ts';
 export { serveMcp, type ServeOptions, type ServingMcp } from './serve-mcp.ts';
 export { serverSettings } from './server-settings.ts';
 export {

@@ -10,10 +10,31 @@ export interface ResultLimits {
   maxCellBytes: number;
 }
 
+/** A long text with the size that is said when it is cut: of the value, which may have come only in part. */
+export class LongText {
+  /** The text, or the beginning of it. */
+  readonly head: string;
+  /** Size of the whole value in its own bytes (those of a byte string, not of its hexadecimal digits). */
+  readonly bytes: number;
+  /** Whether `head` is the whole text. */
+  readonly isWhole: boolean;
+
+  constructor(head: string, bytes: number, isWhole: boolean) {
+    this.head = head;
+    this.bytes = bytes;
+    this.isWhole = isWhole;
+  }
+}
+
+/** A cell before the cell cap. */
+export type SourceCell = Cell | LongText;
+
 /** Takes rows one at a time and says when to stop fetching. */
 export interface RowCollector {
   /** False when the row did not fit: it was not taken, and the answer is truncated. The first row always fits. */
-  push(row: Cell[]): boolean;
+  push(row: SourceCell[]): boolean;
+  /** No more rows come although there are more; `why` is a notice. */
+  interrupt(why: string): void;
   /** The answer from what was taken. */
   finish(columns: Column[], extra?: { next?: string; notices?: string[] }): TableResult;
 }
@@ -25,9 +46,11 @@ export function createRowCollector(limits: ResultLimits): RowCollector {
   let truncated = false;
   let cutCells = 0;
   let fullBy: 'rows' | 'bytes' | undefined;
-  const cut = (cell: Cell): Cell => {
-    const short = cutCell(cell, limits.maxCellBytes);
-    if (short !== cell) cutCells++;
+  let interruption: string | undefined;
+  const cut = (cell: SourceCell): Cell => {
+    const short =
+      cell instanceof LongText ? cutLongText(cell, limits.maxCellBytes) : cutCell(cell, limits.maxCellBytes);
+    if (short !== (cell instanceof LongText ? cell.head : cell)) cutCells++;
     return short;
   };
   return {
@@ -48,8 +71,13 @@ export function createRowCollector(limits: ResultLimits): RowCollector {
       bytes += size;
       return true;
     },
+    interrupt(why) {
+      truncated = true;
+      interruption = why;
+    },
     finish(columns, extra = {}) {
       const notices = [...(extra.notices ?? [])];
+      if (interruption !== undefined) notices.push(interruption);
       if (fullBy === 'rows') notices.push(`Only the first ${rows.length} rows are shown (row limit); there are more.`);
       if (fullBy === 'bytes') {
         notices.push(`Only the first ${rows.length} rows are shown (${limits.maxBytes} bytes limit); there are more.`);
@@ -72,6 +100,15 @@ function cutCell(cell: Cell, maxBytes: number): Cell {
   if (text.length * 3 <= maxBytes) return cell;
   const bytes = Buffer.byteLength(text);
   if (bytes <= maxBytes) return cell;
+  return cutText(text, maxBytes, bytes);
+}
+
+function cutLongText({ head, bytes, isWhole }: LongText, maxBytes: number): string {
+  return isWhole && Buffer.byteLength(head) <= maxBytes ? head : cutText(head, maxBytes, bytes);
+}
+
+/** The beginning of the text, to a whole character, and the size of the value. */
+function cutText(text: string, maxBytes: number, bytes: number): string {
   const kept = Buffer.from(text.slice(0, maxBytes)).subarray(0, maxBytes).toString('utf8').replace(/�+$/, '');
   return `${kept}… [cut: ${bytes} bytes in all]`;
 }

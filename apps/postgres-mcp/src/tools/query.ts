@@ -34,8 +34,9 @@ export function createQueryTool(database: Database, guard: StatementGuard, limit
       const { parameters } = await guard.checkReading(sql, signal);
       checkParameterCount(parameters, params.length);
       const collector = createRowCollector({ ...limits, maxRows: limit });
+      const sink = { ...collector, maxRows: limit, maxValueBytes: limits.maxCellBytes };
       try {
-        const answer = await database.read({ sql, params }, { maxRows: limit, push: collector.push }, signal);
+        const answer = await database.read({ sql, params }, sink, signal);
         const result = collector.finish(answer.columns, { notices: answer.notices });
         if (result.truncated) result.notices?.push(howToGetMore(limit, limits.maxRows));
         return result;
