@@ -14,6 +14,7 @@ import { describeColumns, runStatement, type DriverClient, type Lease } from './
 import type { ProtocolConnection } from './connection/statement-exchange.ts';
 import { createParameterTypes } from './parameter-types.ts';
 import { checkParameters } from './parameters.ts';
+import { CONTROL_TIMEOUT_MS } from './transaction.ts';
 import { isConnectionError, noFreeConnection, toConnectionError, toReadError } from './sql-errors.ts';
 
 /** How to reach Postgres; with `url` the other parts are ignored. */
@@ -145,15 +146,20 @@ export function createDatabase(options: DatabaseOptions): Database {
         const isDead = idleSince !== undefined && !lease.isOpen && isConnectionError(error);
         if (!isDead || isRetry || signal.aborted) throw error;
       } finally {
-        working--;
-        // A late cancel request must never meet another call's statement.
-        if (lease.isBroken || signal.aborted) cut(client);
-        else {
-          returnedAt.set(client, performance.now());
-          client.release();
-        }
+        // Not awaited: the answer is complete, and nobody gets the connection before it is clean.
+        void giveBack(client, lease, signal.aborted);
       }
     }
+  }
+
+  async function giveBack(client: PoolClient, lease: Lease, wasCancelled: boolean): Promise<void> {
+    // A late cancel request must never meet another call's statement.
+    if (!wasCancelled && !lease.isBroken)
+      await within(CONTROL_TIMEOUT_MS, lease.atRest).catch(() => (lease.isBroken = true));
+    working--;
+    if (wasCancelled || lease.isBroken) return cut(client);
+    returnedAt.set(client, performance.now());
+    client.release();
   }
 
   async function read(statement: Statement, sink: RowSink, signal: AbortSignal): Promise<Answer> {
@@ -193,6 +199,7 @@ function toLease(client: PoolClient, idleSince: number | undefined): Lease {
     isStale: idleSince !== undefined && performance.now() - idleSince > STALE_AFTER_MS,
     isOpen: false,
     isBroken: false,
+    atRest: Promise.resolve(),
     sendCancel: () => sendCancel(driver),
   };
 }
@@ -247,6 +254,17 @@ async function acquire(pool: Pool, signal: AbortSignal, waitMs: number): Promise
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Rejects when it takes longer. */
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('timeout expired')), limitMs);
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Builds the SDK's low-level server for one request (HTTP) or one connection (stdio) from definitions made once. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ProtocolError, ProtocolErrorCode, Server, type McpServerFactory } from '@modelcontextprotocol/server';
 import { closestName } from '@database-mcp/errors';
 import type { Logger } from '@database-mcp/telemetry';
@@ -28,7 +29,7 @@ export interface ServerDefinition {
 /** A factory for the SDK's entry points, and the means to wait for calls in progress. */
 export interface ServerFactory {
   create: McpServerFactory;
-  /** Resolves when no call is in progress. */
+  /** Resolves when no call is in progress and every answer was handed to its transport. */
   idle(): Promise<void>;
 }
 
@@ -84,7 +85,11 @@ export function createServerFactory(definition: ServerDefinition): ServerFactory
   return {
     create,
     async idle() {
-      while (inProgress.size > 0) await Promise.allSettled(inProgress);
+      while (inProgress.size > 0) {
+        await Promise.allSettled(inProgress);
+        // The answer of a call that has just ended is still on its way through the SDK to the transport.
+        await nextTurn();
+      }
     },
   };
 }

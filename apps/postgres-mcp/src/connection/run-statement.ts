@@ -31,6 +31,8 @@ export interface Lease {
   isOpen: boolean;
   /** It must not be used again. */
   isBroken: boolean;
+  /** Settles when the clean-up after its last statement is over. */
+  atRest: Promise<void>;
 }
 
 /** What is used of the driver's client. */
@@ -102,8 +104,11 @@ export async function describeColumns(lease: Lease, fields: readonly Field[], ty
   return fields.map((field, index) => ({ name: field.name, type: names[index] ?? '' }));
 }
 
-function catalogQueryOn({ client }: Lease): RunCatalogQuery {
-  return async (text, values) => (await client.query({ text, values, rowMode: 'array', types: RAW_TEXT })).rows;
+function catalogQueryOn(lease: Lease): RunCatalogQuery {
+  return async (text, values) => {
+    await lease.atRest;
+    return (await lease.client.query({ text, values, rowMode: 'array', types: RAW_TEXT })).rows;
+  };
 }
 
 /** The parameters as text. Only for an array or object among them the database is asked for their types before. */
@@ -205,8 +210,12 @@ async function settle(lease: Lease, exchange: StatementExchange): Promise<readon
     if (!exchange.isOpen) exchange.handleError(new Error('timeout expired'));
   };
   const timer = lease.isStale && !lease.isOpen ? setTimeout(check, CONTROL_TIMEOUT_MS) : undefined;
+  await lease.atRest;
   try {
     lease.client.query(exchange);
+    lease.atRest = exchange.atRest.then(() => {
+      if (exchange.isBroken) lease.isBroken = true;
+    });
     return await exchange.done;
   } finally {
     clearTimeout(timer);

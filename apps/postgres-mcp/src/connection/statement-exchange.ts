@@ -64,8 +64,10 @@ interface ServerError extends Error {
 
 /** A query of the driver; see {@link ExchangeOptions}. Submitted once, settled once. */
 export class StatementExchange {
-  /** The columns; rejects with what went wrong. The connection is at rest then, unless `isBroken`. */
+  /** The columns, when all rows are there; rejects with what went wrong. */
   readonly done: Promise<readonly Field[]>;
+  /** Settles when the connection is clean and can take the next query, or is broken. */
+  readonly atRest: Promise<void>;
   /** The types of the parameters, when asked to describe. */
   typeOids: readonly number[] = [];
   /** The transaction is open: what goes wrong from now on is about the statement. */
@@ -74,6 +76,7 @@ export class StatementExchange {
   isBroken = false;
   readonly #options: ExchangeOptions;
   readonly #outcome = Promise.withResolvers<readonly Field[]>();
+  readonly #rest = Promise.withResolvers<void>();
   #connection: ProtocolConnection | undefined;
   #stage: 'new' | 'statement' | 'clean-up' = 'new';
   #preludeLeft = 0;
@@ -92,6 +95,7 @@ export class StatementExchange {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.done = this.#outcome.promise;
+    this.atRest = this.#rest.promise;
   }
 
   /** Whether what Postgres says now is about the client's statement. */
@@ -158,26 +162,29 @@ export class StatementExchange {
     const isFromServer = error.severity !== undefined && error.severity !== 'FATAL' && error.severity !== 'PANIC';
     if (!isFromServer || this.#stage === 'clean-up') return this.#break(error);
     this.#failure ??= error;
+    this.#outcome.reject(this.#failure);
     this.#sendCleanUp();
     this.#options.resubmit(this);
   }
 
   handleReadyForQuery(): void {
     this.#connection?.off('parameterDescription', this.#onParameters);
-    if (this.#stage === 'statement') return this.#options.resubmit(this);
-    if (this.#failure === undefined) this.#outcome.resolve(this.#fields);
-    else this.#outcome.reject(this.#failure);
+    if (this.#stage === 'clean-up') return this.#rest.resolve();
+    this.#outcome.resolve(this.#fields);
+    this.#options.resubmit(this);
   }
 
   /** Gives up: settles with what there is, without waiting for the database. */
   stop(): void {
     this.isBroken = true;
     this.#outcome.resolve(this.#fields);
+    this.#rest.resolve();
   }
 
   #break(error: Error): void {
     this.isBroken = true;
     this.#outcome.reject(this.#failure ?? error);
+    this.#rest.resolve();
   }
 
   #runOwn(sql: string): void {
@@ -233,9 +240,13 @@ export class StatementExchange {
 
   #endBatch(): void {
     this.#taken += this.#takenInBatch;
-    if (this.#hasSentCleanUp) return;
-    if (this.#isFull || this.#takenInBatch < this.#wanted) this.#sendCleanUp();
-    else this.#sendBatch(Math.min(this.#options.batchSize(this.#taken), this.#rowsLeft()));
+    const isLast = this.#hasSentCleanUp || this.#isFull || this.#takenInBatch < this.#wanted;
+    if (isLast) {
+      // The answer need not wait for the clean-up.
+      if (this.#failure === undefined) this.#outcome.resolve(this.#fields);
+      else this.#outcome.reject(this.#failure);
+      this.#sendCleanUp();
+    } else this.#sendBatch(Math.min(this.#options.batchSize(this.#taken), this.#rowsLeft()));
   }
 
   #sendCleanUp(): void {
