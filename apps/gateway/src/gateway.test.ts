@@ -274,24 +274,6 @@ test('bad requests get the status and the code that the protocol says', async (t
   assert.equal(upstream.calls.length, 0);
 });
 
-test('a batch is answered as an array, each message by itself', async (t) => {
-  const upstream = await startTestUpstream(t, { tools: [toolText('pg_query')] });
-  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
-  const call =
-    '{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"pg_query","arguments":{"n":9007199254740993}}}';
-  const body = `[{"jsonrpc":"2.0","id":1,"method":"ping"}, {"jsonrpc":"2.0","method":"notifications/initialized"},${call}]`;
-  const got = await post(gateway, body, { 'mcp-protocol-version': '2025-03-26' });
-  const answers = JSON.parse(got.text);
-  assert.deepEqual(
-    answers.map((answer: { id: unknown }) => answer.id),
-    [1, 'c'],
-  );
-  assert.equal(answers[1].result.content[0].text, 'called pg_query');
-  assert.equal(upstream.calls[0]?.raw, call);
-  const silent = await post(gateway, '[{"jsonrpc":"2.0","method":"notifications/initialized"}]');
-  assert.equal(silent.status, 202);
-});
-
 test('a closed client ends the request at the upstream', async (t) => {
   const upstream = await startTestUpstream(t, { tools: [toolText('pg_query')], onCall: () => {} });
   const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);

@@ -72,6 +72,23 @@ test('a client of the old transport initialises, lists and calls; its answers co
   assert.equal(await session.send('{"jsonrpc"'), 400);
 });
 
+test('a call of a batch can be cancelled alone', async (t) => {
+  const waiting = new Map<unknown, () => void>();
+  const upstream = await startTestUpstream(t, {
+    tools: [toolText('pg_query')],
+    onCall: (request, response) => void waiting.set(request.body.id, () => answerCall(request, response)),
+  });
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  const session = await openSession(t, gateway);
+  assert.equal(await session.send(`[${call(1)},${call(2)}]`), 202);
+  await until('both calls are at the upstream', () => waiting.size === 2);
+  await session.send('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}');
+  await until('the upstream sees the end of it', () => upstream.aborted === 1);
+  waiting.get(2)?.();
+  await until('the answer', () => session.messages().length === 1);
+  assert.match(session.text, /data: \[\{"jsonrpc":"2.0","id":2,.*\}\]\n\n$/);
+});
+
 test('an answer with line breaks arrives whole, and answers do not run into each other', async (t) => {
   const finish: (() => void)[] = [];
   const upstream = await startTestUpstream(t, {

@@ -2,7 +2,8 @@
 import { findValue, listElements } from '../json-spans.ts';
 import { collectReply } from '../upstream/collect-reply.ts';
 import type { CallHandle, ReplyReceiver } from '../upstream/upstream.ts';
-import type { Classifier } from './classify.ts';
+import { isObject, type Classifier } from './classify.ts';
+import { cancelledId, type ClientCalls } from './legacy-cancellation.ts';
 import { serveMessage, type GatewayCore, type Outlet, type StreamedReply } from './serve-message.ts';
 
 /** The answers are gathered in memory, so all of them together are bounded. */
@@ -16,12 +17,16 @@ export interface Batch {
   headers: Readonly<Record<string, string>>;
 }
 
-/** Serves all messages side by side and answers them as an array, or with 202 if none has an answer. */
+/**
+ * Serves all messages side by side and answers them as an array, or with 202 if none has an answer. `client` holds the
+ * calls that its notifications can cancel; a cancelled call has no answer, and the others are not held up by it.
+ */
 export async function serveBatch(
   { core, classifier }: { core: GatewayCore; classifier: Classifier },
   batch: Batch,
   outlet: Outlet,
   closed: AbortSignal,
+  client?: ClientCalls,
 ): Promise<void> {
   const { messages } = batch.verdict;
   const spans = listElements(batch.bytes, findValue(batch.bytes)?.start ?? 0);
@@ -31,7 +36,8 @@ export async function serveBatch(
     messages.map((body, index) => {
       const span = spans[index];
       const bytes = span ? batch.bytes.subarray(span.start, span.end) : Buffer.alloc(0);
-      return answerOf(core, classifier, { bytes, body, headers: batch.headers }, calls, messages.length);
+      const element = { bytes, body, headers: batch.headers, limit: Math.floor(MAX_ANSWER_BYTES / messages.length) };
+      return answerOf({ core, classifier, calls, client }, element);
     }),
   );
   const given = answers.filter((answer) => answer !== undefined);
@@ -43,18 +49,25 @@ interface BatchElement {
   bytes: Buffer;
   body: unknown;
   headers: Readonly<Record<string, string>>;
+  /** The largest answer, in bytes. */
+  limit: number;
 }
 
-async function answerOf(
-  core: GatewayCore,
-  classifier: Classifier,
-  element: BatchElement,
-  calls: Set<CallHandle>,
-  count: number,
-): Promise<Buffer | undefined> {
+interface Serving {
+  core: GatewayCore;
+  classifier: Classifier;
+  /** Of the whole batch. */
+  calls: Set<CallHandle>;
+  client: ClientCalls | undefined;
+}
+
+async function answerOf(serving: Serving, element: BatchElement): Promise<Buffer | undefined> {
+  const { core, classifier, calls, client } = serving;
   const verdict = classifier.classify({}, element.body);
   if (verdict.kind === 'batch') return undefined;
-  let answer: Promise<Buffer> | undefined;
+  const cancelled = cancelledId(verdict);
+  if (cancelled !== undefined) client?.cancel(cancelled);
+  let answer: Promise<Buffer | undefined> | undefined;
   await serveMessage(
     core,
     { ...element, verdict },
@@ -64,11 +77,12 @@ async function answerOf(
       },
       accept: () => {},
       stream: (toAnswer) => {
-        const { reply, collected } = gather(Math.floor(MAX_ANSWER_BYTES / count), calls);
-        answer = collected.then((outcome) => {
+        const { reply, collected } = gather(element.limit, calls);
+        const given = collected.then((outcome) => {
           if (outcome.kind === 'message') return outcome.message;
           return Buffer.from(toAnswer(outcome.kind === 'failed' ? outcome.failure : { kind: 'cut-off' }));
         });
+        answer = client ? untilCancelled(client, element, given, reply) : given;
         return reply;
       },
     },
@@ -76,13 +90,34 @@ async function answerOf(
   return answer;
 }
 
+/** The answer, or nothing as soon as the client cancels the call. */
+function untilCancelled(
+  client: ClientCalls,
+  { body }: BatchElement,
+  given: Promise<Buffer>,
+  reply: GatheredReply,
+): Promise<Buffer | undefined> {
+  const cancelled = Promise.withResolvers<undefined>();
+  const forget = client.add(JSON.stringify(isObject(body) ? body['id'] : null), () => {
+    reply.cancel();
+    cancelled.resolve(undefined);
+  });
+  return Promise.race([given, cancelled.promise]).finally(forget);
+}
+
+/** A streamed reply that is not sent, but kept. */
+interface GatheredReply extends StreamedReply {
+  cancel(): void;
+}
+
 /** A streamed reply whose whole answer is wanted. */
 function gather(
   limit: number,
   calls: Set<CallHandle>,
-): { reply: StreamedReply; collected: ReturnType<typeof collectReply> } {
+): { reply: GatheredReply; collected: ReturnType<typeof collectReply> } {
   let receiver: ReplyReceiver | undefined;
   let call: CallHandle | undefined;
+  let isCancelled = false;
   const collected = collectReply((created) => {
     receiver = created;
     return { cancel: () => call?.cancel(), resume: () => call?.resume() };
@@ -92,8 +127,13 @@ function gather(
   const attach = (handle: CallHandle): void => {
     call = handle;
     calls.add(handle);
+    if (isCancelled) handle.cancel();
   };
-  return { reply: { start, data, end, failed, attach }, collected };
+  const cancel = (): void => {
+    isCancelled = true;
+    call?.cancel();
+  };
+  return { reply: { start, data, end, failed, attach, cancel }, collected };
 }
 
 function joined(answers: readonly Buffer[]): Buffer[] {

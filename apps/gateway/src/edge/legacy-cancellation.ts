@@ -20,15 +20,25 @@ export function readSessionId({ headers }: IncomingMessage): string | undefined 
   return isSessionId(id) && id;
 }
 
+/** The calls in progress of one client; ids are JSON text. */
+export interface ClientCalls {
+  /** Makes a call one that can be cancelled, until the returned function is called. */
+  add(idText: string, cancel: () => void): () => void;
+  cancel(idText: string): void;
+}
+
+/** The calls that come with this session id. */
+export function callsOf(calls: CancellableCalls, session: string): ClientCalls {
+  return {
+    add: (idText, cancel) => calls.add(session, idText, cancel),
+    cancel: (idText) => calls.cancel(session, idText),
+  };
+}
+
 /** Makes one call cancellable until its response is out. */
-export function watchCancellation(
-  calls: CancellableCalls,
-  session: string,
-  idText: string,
-  response: ServerResponse,
-): Cancellation {
+export function watchCancellation(calls: ClientCalls, idText: string, response: ServerResponse): Cancellation {
   const cancellation: Cancellation = { isCancelled: false };
-  const forget = calls.add(session, idText, () => {
+  const forget = calls.add(idText, () => {
     cancellation.isCancelled = true;
     cancellation.onCancel?.();
   });

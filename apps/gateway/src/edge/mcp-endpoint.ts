@@ -21,7 +21,14 @@ import { isObject, type Classifier, type Verdict } from './classify.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
 import { isCostly } from '../json-spans.ts';
 import { createHttpOutlet } from './http-reply.ts';
-import { cancelledId, readSessionId, watchCancellation, type Cancellation } from './legacy-cancellation.ts';
+import {
+  callsOf,
+  cancelledId,
+  readSessionId,
+  watchCancellation,
+  type Cancellation,
+  type ClientCalls,
+} from './legacy-cancellation.ts';
 import { serveMessage, type GatewayCore } from './serve-message.ts';
 
 /** What the endpoint needs. */
@@ -156,12 +163,13 @@ async function serve(
   if (verdict.kind === 'request' && verdict.era === 'legacy' && verdict.method === 'initialize') {
     response.setHeader(SESSION_HEADER, createSessionId());
   }
-  const cancellation = session === undefined ? undefined : followSession(calls, session, message, verdict, response);
+  const client = session === undefined ? undefined : callsOf(calls, session);
+  const cancellation = client && followSession(client, message, verdict, response);
   const outlet = createHttpOutlet(response, options.keepAliveMs, cancellation);
   if (verdict.kind === 'batch') {
     const closed = new AbortController();
     response.on('close', () => closed.abort());
-    return serveBatch(options, { ...message, verdict, headers: forwarded }, outlet, closed.signal);
+    return serveBatch(options, { ...message, verdict, headers: forwarded }, outlet, closed.signal, client);
   }
   try {
     return await serveMessage(options.core, { ...message, verdict, headers: forwarded }, outlet);
@@ -172,16 +180,15 @@ async function serve(
 
 /** Does what a cancellation says, or makes a call one that can be cancelled. */
 function followSession(
-  calls: CancellableCalls,
-  session: string,
+  client: ClientCalls,
   { body }: ReadMessage,
   verdict: Verdict,
   response: ServerResponse,
 ): Cancellation | undefined {
   const cancelled = cancelledId(verdict);
-  if (cancelled !== undefined) calls.cancel(session, cancelled);
+  if (cancelled !== undefined) client.cancel(cancelled);
   if (verdict.kind !== 'call' && verdict.kind !== 'request') return undefined;
-  return isObject(body) ? watchCancellation(calls, session, JSON.stringify(body['id']), response) : undefined;
+  return isObject(body) ? watchCancellation(client, JSON.stringify(body['id']), response) : undefined;
 }
 
 function text(header: string | string[] | undefined): string | undefined {

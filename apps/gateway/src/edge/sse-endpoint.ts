@@ -9,6 +9,7 @@ import { isObject } from './classify.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
 import { failInternally, logInternal, readMessage, type EndpointOptions } from './mcp-endpoint.ts';
 import { EVENT_STREAM_HEADERS } from './http-reply.ts';
+import { cancelledId } from './legacy-cancellation.ts';
 import { serveMessage } from './serve-message.ts';
 import { SseSession } from './sse-session.ts';
 import type { ChangingList } from './subscriptions.ts';
@@ -109,12 +110,13 @@ async function serve(
   response.end();
   if (verdict.kind === 'no-reply') {
     if (verdict.method === 'notifications/initialized') session.isInitialized = true;
-    if (verdict.method === 'notifications/cancelled') session.cancel(verdict.params['requestId']);
+    const cancelled = cancelledId(verdict);
+    if (cancelled !== undefined) session.cancel(cancelled);
     return;
   }
   const outlet = session.createOutlet(isObject(message.body) ? message.body['id'] : undefined);
   try {
-    if (verdict.kind === 'batch') await serveBatch(options, { ...forwarded, verdict }, outlet, session.closed);
+    if (verdict.kind === 'batch') await serveBatch(options, { ...forwarded, verdict }, outlet, session.closed, session);
     else await serveMessage(options.core, { ...forwarded, verdict }, outlet);
   } catch (error) {
     const text = logInternal(options.logger, error);

@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import { EventWatch } from '../upstream/event-stream.ts';
 import type { CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
+import type { ClientCalls } from './legacy-cancellation.ts';
 import type { Outlet, StreamedReply } from './serve-message.ts';
 
 const LF = 0x0a;
@@ -15,15 +16,15 @@ const NEXT_DATA_LINE = Buffer.from('\ndata: ');
 const EVENT_END = '\n\n';
 
 /** A session, open as long as its stream. */
-export class SseSession {
+export class SseSession implements ClientCalls {
   /** The client has ended the handshake. */
   isInitialized = false;
   /** The revision of the handshake. */
   version: string | undefined;
   readonly #response: ServerResponse;
   readonly #keepAlive: NodeJS.Timeout;
-  /** By the request's id as JSON text. */
-  readonly #calls = new Map<string, CallHandle>();
+  /** What ends a call, by the request's id as JSON text. */
+  readonly #calls = new Map<string, () => void>();
   /** The reply that has begun an event and not ended it, and those that wait for it. */
   #writer: object | undefined;
   readonly #queue: { writer: object; granted: () => void }[] = [];
@@ -40,7 +41,7 @@ export class SseSession {
     response.on('error', () => {});
     response.on('close', () => {
       clearInterval(this.#keepAlive);
-      for (const call of this.#calls.values()) call.cancel();
+      for (const cancel of this.#calls.values()) cancel();
       this.#closed.abort();
       onEnd();
     });
@@ -62,13 +63,18 @@ export class SseSession {
   }
 
   /** The client has no more interest in the answer. */
-  cancel(requestId: unknown): void {
-    const key = JSON.stringify(requestId);
-    const call = this.#calls.get(key);
-    if (!call) return;
-    call.cancel();
-    this.#calls.delete(key);
-    this.#finished();
+  cancel(idText: string): void {
+    const cancel = this.#calls.get(idText);
+    this.#calls.delete(idText);
+    cancel?.();
+  }
+
+  /** Makes a call one that can be cancelled, until the returned function is called. */
+  add(idText: string, cancel: () => void): () => void {
+    this.#calls.set(idText, cancel);
+    return () => {
+      if (this.#calls.get(idText) === cancel) this.#calls.delete(idText);
+    };
   }
 
   /** Ends the stream as soon as the last answer is out. */
@@ -84,7 +90,8 @@ export class SseSession {
 
   /** The outlet of one request. */
   createOutlet(requestId: unknown): Outlet {
-    const key = JSON.stringify(requestId);
+    const key = JSON.stringify(requestId) ?? '';
+    let forget = (): void => {};
     this.#pending++;
     return {
       canNotify: true,
@@ -95,9 +102,14 @@ export class SseSession {
       accept: () => this.#finished(),
       stream: (toAnswer) =>
         new SessionReply(this, this.#response, toAnswer, {
-          attached: (call) => this.#calls.set(key, call),
+          attached: (call) => {
+            forget = this.add(key, () => {
+              call.cancel();
+              this.#finished();
+            });
+          },
           finished: () => {
-            this.#calls.delete(key);
+            forget();
             this.#finished();
           },
         }),
