@@ -89,6 +89,7 @@ async function listen(
     port: config.port,
     allowedHosts: config.allowedHosts,
     allowedOrigins: config.allowedOrigins,
+    requestTimeoutMs: config.requestTimeoutMs,
     logger,
     routes: { '/mcp': createMcpEndpoint(endpoint), '/sse': sse.stream, '/messages': sse.messages },
     ready: () => ({

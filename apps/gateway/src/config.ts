@@ -7,6 +7,8 @@ import { z } from 'zod';
 const DEFAULT_MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Proxies commonly end streams that are quiet for 30 to 60 s. */
 const DEFAULT_KEEP_ALIVE_MS = 15_000;
+/** A query is small; who needs longer for one holds connections open. */
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 /** Real installations have tens of tools; one page serves them without a second request. */
 const DEFAULT_PAGE_SIZE = 1_000;
 const DEFAULT_PORT = 8000;
@@ -127,6 +129,15 @@ export const gatewayFileSchema = z
       .max(600_000)
       .default(DEFAULT_KEEP_ALIVE_MS)
       .describe('An event stream that was quiet for this long gets a comment, so that proxies keep it open'),
+    requestTimeoutMs: z
+      .int()
+      .min(100)
+      .max(3_600_000)
+      .default(DEFAULT_REQUEST_TIMEOUT_MS)
+      .describe(
+        'A request must have arrived whole within this time (its headers within 10 s at most), and an answer must not ' +
+          'wait longer for a client that does not read it; else the connection is closed',
+      ),
     pageSize: z
       .int()
       .min(1)

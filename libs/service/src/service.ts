@@ -29,6 +29,11 @@ export interface ServiceOptions extends SourceRules {
   logger: Logger;
   /** Exact path (without query) → handler. */
   routes: Readonly<Record<string, RawHandler>>;
+  /**
+   * A whole request, body included, must arrive within this time (its headers within 10 s of it), and an answer that is
+   * out must not wait longer for a client that does not read. Default 30 s.
+   */
+  requestTimeoutMs?: number;
   ready: () => Readiness | Promise<Readiness>;
 }
 
@@ -49,7 +54,7 @@ const DRAIN_MS = 25_000;
 const IDLE_SWEEP_MS = 50;
 /** Headers must arrive within this time, against connections that are opened and dribbled into. */
 const HEADERS_TIMEOUT_MS = 10_000;
-/** The whole request, body included, must arrive within this time. */
+/** A query is small; who needs longer for one is dribbling too. */
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than the 60 s that common load balancers keep idle connections, so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
@@ -62,12 +67,13 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const shell = fastify({ logger: false });
   addShellRoutes(shell, options, draining.signal);
   await shell.ready();
+  const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const server = createServer(
     {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+      requestTimeout: requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: CONNECTION_CHECK_MS,
+      connectionsCheckingInterval: Math.min(CONNECTION_CHECK_MS, requestTimeoutMs),
     },
     createDispatch(options, shell, draining.signal),
   );
@@ -84,7 +90,12 @@ export async function createService(options: ServiceOptions): Promise<Service> {
 }
 
 function createDispatch(options: ServiceOptions, shell: FastifyInstance, draining: AbortSignal): RawHandler {
+  const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   return (request, response) => {
+    // Node's own limits are for what arrives; an answer that is never read would stay in memory for ever.
+    response.on('prefinish', () => {
+      if (response.writableLength > 0) response.setTimeout(requestTimeoutMs);
+    });
     const refusal = checkSource(request.headers, options);
     if (refusal) return sendJson(response, 403, { error: refusal });
     if (draining.aborted) response.setHeader('connection', 'close');

@@ -4,10 +4,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { createLogger } from '@database-mcp/telemetry';
-import { post } from '../test-gateway.ts';
+import { post, startTestGateway } from '../test-gateway.ts';
 import { createClassifier } from './classify.ts';
 import { createMcpEndpoint } from './mcp-endpoint.ts';
 import type { GatewayCore } from './serve-message.ts';
+import { openSocket } from './test-raw-http.ts';
 
 const broken = {
   catalogue: {
@@ -40,5 +41,28 @@ for (const { idText, why } of [
     assert.ok(answer.text.includes(`"id":${idText},`), answer.text);
     assert.match(answer.text, /-32603.*under the reference/);
     assert.ok(!answer.text.includes('hunter2'), answer.text);
+  });
+}
+
+const DRIBBLED = [
+  { why: 'headers', head: 'POST /mcp HTTP/1.1\r\nhost: localhost\r\nx-a: ' },
+  {
+    why: 'a body',
+    head: 'POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n',
+  },
+];
+
+for (const { why, head } of DRIBBLED) {
+  test(`a request that dribbles in for longer than requestTimeoutMs ends with 408, while others are served (${why})`, async (t) => {
+    const gateway = await startTestGateway(t, [{ name: 'pg', url: 'http://127.0.0.1:1/mcp' }], {
+      requestTimeoutMs: 300,
+    });
+    const { socket, answer } = await openSocket(gateway.port);
+    socket.write(head);
+    const timer = setInterval(() => socket.write(' '), 20);
+    t.after(() => clearInterval(timer));
+    const served = await post(gateway, '{"jsonrpc":"2.0","id":1,"method":"ping"}');
+    assert.equal(served.text, '{"jsonrpc":"2.0","id":1,"result":{}}');
+    assert.equal((await answer).status, 408);
   });
 }

@@ -91,7 +91,7 @@ export class SseSession implements ClientCalls {
   /** The outlet of one request. */
   createOutlet(requestId: unknown): Outlet {
     const key = JSON.stringify(requestId) ?? '';
-    let forget = (): void => {};
+    let forget: (() => void) | undefined;
     this.#pending++;
     return {
       canNotify: true,
@@ -109,7 +109,7 @@ export class SseSession implements ClientCalls {
             });
           },
           finished: () => {
-            forget();
+            forget?.();
             this.#finished();
           },
         }),
