@@ -6,6 +6,7 @@ import { LOG_LEVEL_META_KEY } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { isObject, MODERN_VERSION, type Era, type JsonObject } from '../edge/classify.ts';
 import { findValue, splice } from '../json-spans.ts';
+import type { MessageSink } from '../upstream/event-stream.ts';
 import {
   isGatewayFault,
   type CallFailure,
@@ -13,8 +14,9 @@ import {
   type ReplyReceiver,
   type UpstreamRequest,
 } from '../upstream/upstream.ts';
-import { downLevelResult } from './down-level.ts';
-import { editMessage, editObject, fromLegacyResult, sourceOf, toEvent } from './message-text.ts';
+import { downLevelResult, isOldRevision } from './down-level.ts';
+import { editMessage, editObject, legacyResultRules, sourceOf, spliceResult, toEvent } from './message-text.ts';
+import { createSplicedAnswer } from './spliced-answer.ts';
 
 /** What a client asked. */
 export interface Asked {
@@ -78,6 +80,10 @@ export class BridgedCall implements CallHandle {
   #settled = false;
   #isStream = false;
   #isPaused = false;
+  /** Its answer is on the way; nothing else may come between. */
+  #isAnswering = false;
+  /** Lets a large answer go on. */
+  #goOn: (() => void) | undefined;
   #lastProgress = -Infinity;
   /** It was sent anew after its session had ended. */
   wasRepeated = false;
@@ -112,6 +118,7 @@ export class BridgedCall implements CallHandle {
 
   resume(): void {
     this.#isPaused = false;
+    this.#goOn?.();
   }
 
   fail(failure: CallFailure): void {
@@ -127,7 +134,7 @@ export class BridgedCall implements CallHandle {
     const idText = this.asked.idText ?? 'null';
     if (!isObject(parsed['error'])) {
       const result = downLevelResult(message, parsed['result'], version);
-      return this.reply(fromLegacyResult(result, { era, idText, method, serverInfo }));
+      return this.reply(spliceResult(result, legacyResultRules({ era, idText, method, serverInfo })));
     }
     const { code } = parsed['error'];
     if (isGatewayFault(code)) return this.fail({ kind: 'protocol-fault', code });
@@ -135,6 +142,24 @@ export class BridgedCall implements CallHandle {
     const error = span ? splice(message, span, String(JSON_RPC_ERROR.INVALID_PARAMS)) : message;
     const status = era === 'modern' && code === JSON_RPC_ERROR.METHOD_NOT_FOUND ? HTTP_NOT_FOUND : HTTP_OK;
     this.reply(editMessage(error, { id: idText }), status);
+  }
+
+  /** A large result, passed on in pieces as it comes; undefined where it must be there as a whole. */
+  stream(serverInfo: string, resume: () => void): MessageSink | undefined {
+    const { era, method, version, idText = 'null' } = this.asked;
+    if (this.#settled || isOldRevision(version)) return undefined;
+    if (!this.#isStream) this.#receiver.start({ kind: 'json', status: HTTP_OK });
+    this.#isAnswering = true;
+    this.#goOn = resume;
+    return createSplicedAnswer(legacyResultRules({ era, idText, method, serverInfo }), this.#isStream, {
+      data: (chunk) => this.#settled || this.#receiver.data(chunk),
+      ended: (isWhole) => {
+        if (this.#settled) return;
+        if (isWhole) return this.#settle(() => this.#receiver.end());
+        this.#observer.abandoned(this);
+        this.fail({ kind: 'cut-off' });
+      },
+    });
   }
 
   /** The whole answer, as the client gets it. */
@@ -169,7 +194,7 @@ export class BridgedCall implements CallHandle {
 
   /** A notification on the call's own stream; while the client does not read, notifications are dropped. */
   notify(message: Buffer): void {
-    if (this.#settled || this.#isPaused) return;
+    if (this.#settled || this.#isPaused || this.#isAnswering) return;
     if (!this.#isStream) {
       this.#isStream = true;
       this.#receiver.start({ kind: 'events' });

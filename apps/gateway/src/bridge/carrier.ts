@@ -1,10 +1,16 @@
 /** What a bridge asks of a transport to a legacy server: one connection, messages as text in both directions. */
+import type { MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 
 /** What a connection tells. */
 export interface CarrierEvents {
   /** A message of the server; `requestId` is the request on whose own stream it came, where the transport has such. */
   message(text: Buffer, requestId?: number): void;
+  /**
+   * A large answer begins on the stream of this request: where it goes in pieces, or undefined if it is wanted whole,
+   * by `message`. `resume` lets a stream go on that was held up.
+   */
+  large(head: Buffer, requestId: number, resume: () => void): MessageSink | undefined;
   /** This request has no answer and will get none. */
   lost(requestId: number, failure: CallFailure): void;
   /** The connection is gone, and with it everything that was asked on it. */
@@ -38,5 +44,5 @@ export class CarrierError extends Error {
   }
 }
 
-/** The largest message that is held in memory; results of a bridged server are rewritten whole. */
+/** The largest message that is held in memory, where it cannot be passed on in pieces. */
 export const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;

@@ -4,7 +4,8 @@ import type { Dispatcher } from 'undici';
 /** What comes of a request; after `end` or `failed` nothing follows. */
 export interface ExchangeEvents {
   head(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void;
-  data(chunk: Buffer): void;
+  /** False: no more until {@link ExchangeHandle.resume}. */
+  data(chunk: Buffer): boolean | void;
   end(): void;
   /** `wasSent`: the server may have seen the request. */
   failed(wasSent: boolean): void;
@@ -14,18 +15,26 @@ export interface ExchangeEvents {
 const RETRYABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 const HTTP_OK = 200;
 
-/** Sends the request; the function given back ends it. */
+/** A request in progress. */
+export interface ExchangeHandle {
+  /** Ends it; nothing more is told. */
+  abort(): void;
+  /** The answer may go on. */
+  resume(): void;
+}
+
+/** Sends the request. */
 export function exchange(
   dispatcher: Dispatcher,
   options: Dispatcher.DispatchOptions,
   events: ExchangeEvents,
-): () => void {
+): ExchangeHandle {
   const request = new Exchange(dispatcher, options, events);
   request.send();
-  return () => request.abort();
+  return request;
 }
 
-class Exchange implements Dispatcher.DispatchHandler {
+class Exchange implements Dispatcher.DispatchHandler, ExchangeHandle {
   readonly #dispatcher: Dispatcher;
   readonly #options: Dispatcher.DispatchOptions;
   readonly #events: ExchangeEvents;
@@ -49,6 +58,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error('the request was ended by the gateway'));
   }
 
+  resume(): void {
+    // Deferred: undici's parser cannot be entered from the callback of another request.
+    queueMicrotask(() => this.#controller?.resume());
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#isAborted) controller.abort(new Error('the request was ended by the gateway'));
@@ -62,8 +76,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status >= HTTP_OK && !this.#isAborted) this.#events.head(status, headers);
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#isAborted) this.#events.data(chunk);
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isAborted) return;
+    if (this.#events.data(chunk) === false && !this.#isAborted) controller.pause();
   }
 
   onResponseEnd(): void {

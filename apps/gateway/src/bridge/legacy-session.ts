@@ -6,7 +6,8 @@
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { isObject, LEGACY_VERSIONS, type JsonObject } from '../edge/classify.ts';
-import { findValue, listElements } from '../json-spans.ts';
+import { findValue, firstKeyOf, listElements } from '../json-spans.ts';
+import type { MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 import type { BridgedCall } from './bridged-call.ts';
 import { CarrierError, type Carrier, type CreateCarrier } from './carrier.ts';
@@ -54,6 +55,7 @@ export class LegacySession {
     this.#closed.promise.catch(() => {});
     this.#carrier = options.createCarrier({
       message: (text, requestId) => this.#receive(text, requestId),
+      large: (head, requestId, resume) => this.#streamAnswer(head, requestId, resume),
       lost: (requestId, failure) => this.#lose(requestId, failure),
       closed: (failure) => this.#close(failure),
     });
@@ -152,6 +154,20 @@ export class LegacySession {
       const body = JSON.stringify({ jsonrpc: '2.0', id: HANDSHAKE_ID, method: 'initialize', params });
       this.#carrier.send(Buffer.from(body), HANDSHAKE_ID);
     });
+  }
+
+  /** A large result goes to its call in pieces; anything else is wanted whole. */
+  #streamAnswer(head: Buffer, requestId: number, resume: () => void): MessageSink | undefined {
+    if (firstKeyOf(head, ['method', 'result', 'error']) !== 'result') return undefined;
+    const sink = this.#pending.get(requestId)?.call?.stream(this.serverInfo, resume);
+    if (!sink) return undefined;
+    return {
+      push: (piece) => sink.push(piece),
+      end: () => {
+        this.#pending.delete(requestId);
+        sink.end();
+      },
+    };
   }
 
   #receive(text: Buffer, requestId?: number): void {

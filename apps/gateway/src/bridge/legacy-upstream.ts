@@ -12,7 +12,7 @@ import type { CallFailure, CallHandle, ReplyReceiver, Upstream, UpstreamRequest 
 import { BridgedCall, readAsked } from './bridged-call.ts';
 import { CarrierError, type CreateCarrier } from './carrier.ts';
 import { LegacySession } from './legacy-session.ts';
-import { fromLegacyResult, withMeta } from './message-text.ts';
+import { legacyResultRules, spliceResult, withMeta } from './message-text.ts';
 
 /** What the bridge to one legacy server needs. */
 export interface LegacyUpstreamOptions {
@@ -198,7 +198,7 @@ export class LegacyUpstream implements Upstream {
         };
         const message = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 0, result }));
         const { idText = 'null', era, method } = call.asked;
-        call.reply(fromLegacyResult(message, { era, idText, method, serverInfo: session.serverInfo }));
+        call.reply(spliceResult(message, legacyResultRules({ era, idText, method, serverInfo: session.serverInfo })));
       },
       (error: unknown) => {
         const failure = toFailure(error);

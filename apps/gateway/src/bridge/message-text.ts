@@ -12,6 +12,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { MODERN_VERSION, type Era, type JsonObject } from '../edge/classify.ts';
 import { findValue, listMembers, type Span } from '../json-spans.ts';
+import { JsonSplicer, type SpliceRules } from '../json-splicer.ts';
 
 /** What becomes of members: new source text (in place, or added at the end), or undefined to remove them. */
 export type MemberEdits = Readonly<Record<string, string | Buffer | undefined>>;
@@ -79,31 +80,29 @@ export function toModernRequest(body: Buffer, clientInfo: JsonObject): Buffer {
   return withMeta(body, envelope);
 }
 
-/** A legacy server's answer with the client's id, and with what a modern client expects besides. */
-export function fromLegacyResult(
-  message: Buffer,
-  to: { era: Era; idText: string; method: string; serverInfo: string },
-): Buffer {
-  const result = findValue(message, 'result');
-  if (!result || to.era === 'legacy') return editMessage(message, { id: to.idText });
-  const meta = findValue(message, 'result', '_meta');
-  const stamp = { [SERVER_INFO_META_KEY]: to.serverInfo };
-  const newMeta = meta ? editObject(message, meta, stamp) : editMessage(Buffer.from(EMPTY_OBJECT), stamp);
+/** What becomes of a legacy server's result: it gets the client's id, and what a modern client expects besides. */
+export function legacyResultRules(to: { era: Era; idText: string; method: string; serverInfo: string }): SpliceRules {
+  const edits = { id: to.idText };
+  if (to.era === 'legacy') return { edits };
   // A legacy server gives no hints; without them a modern client must not keep what it has read.
   const hints = to.method === 'resources/read' ? { ttlMs: '0', cacheScope: '"private"' } : {};
-  const edited = editObject(message, result, { ...hints, resultType: '"complete"', _meta: newMeta });
-  return editMessage(message, { id: to.idText, result: edited });
+  const stamp = { edits: { [SERVER_INFO_META_KEY]: to.serverInfo } };
+  return { edits, within: { result: { edits: { ...hints, resultType: '"complete"' }, within: { _meta: stamp } } } };
 }
 
-/** A modern server's result without the members that a legacy client does not know. */
-export function fromModernResult(message: Buffer): Buffer {
-  const result = findValue(message, 'result');
-  if (!result) return message;
-  const meta = findValue(message, 'result', '_meta');
-  const kept = meta && editObject(message, meta, { [SERVER_INFO_META_KEY]: undefined });
-  const removed = { resultType: undefined, ttlMs: undefined, cacheScope: undefined };
-  const edits = kept ? { ...removed, _meta: kept.toString('latin1') === EMPTY_OBJECT ? undefined : kept } : removed;
-  return editMessage(message, { result: editObject(message, result, edits) });
+/** What becomes of a modern server's result: it loses the members that a legacy client does not know. */
+export const MODERN_RESULT_RULES: SpliceRules = {
+  within: {
+    result: {
+      edits: { resultType: undefined, ttlMs: undefined, cacheScope: undefined },
+      within: { _meta: { edits: { [SERVER_INFO_META_KEY]: undefined }, isOmittedEmpty: true } },
+    },
+  },
+};
+
+/** The message with a result, edited by these rules. */
+export function spliceResult(message: Buffer, rules: SpliceRules): Buffer {
+  return findValue(message, 'result') ? new JsonSplicer(rules).push(message) : message;
 }
 
 /** The request or notification with members of its `params._meta` edited. */

@@ -5,12 +5,18 @@
 import { toErrorResult, toJsonRpcError, JSON_RPC_ERROR } from '@database-mcp/errors';
 import { isObject, MODERN_VERSION, type JsonObject } from '../edge/classify.ts';
 import { encodeHeaderValue } from '../edge/header-value.ts';
-import { EventReader } from '../upstream/event-stream.ts';
+import type { SpliceRules } from '../json-splicer.ts';
+import { findValue, firstKeyOf } from '../json-spans.ts';
+import type { MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure, CallHandle, ReplyHead, ReplyReceiver, UpstreamRequest } from '../upstream/upstream.ts';
 import { readAsked, type Asked } from './bridged-call.ts';
-import { MAX_MESSAGE_BYTES } from './carrier.ts';
 import { downLevelResult } from './down-level.ts';
-import { editMessage, fromModernResult, toEvent, toModernRequest } from './message-text.ts';
+import { editMessage, MODERN_RESULT_RULES, sourceOf, spliceResult, toEvent, toModernRequest } from './message-text.ts';
+import { createSplicedAnswer } from './spliced-answer.ts';
+import { ReplyReader } from './reply-reader.ts';
+
+const HTTP_OK = 200;
+const HTTP_ERROR = 300;
 
 /** Which parameter the `Mcp-Name` header repeats (S18). */
 const NAME_SOURCE: Readonly<Record<string, string>> = {
@@ -34,7 +40,7 @@ export function callModern(
     'mcp-method': asked.method,
   };
   if (typeof name === 'string') headers['mcp-name'] = encodeHeaderValue(name);
-  const reply = new LegacyReply(asked, receiver, toLegacyAnswer);
+  const reply = new LegacyReply(asked, receiver, toLegacyAnswer, MODERN_RESULT_RULES);
   const handle = send({ body: toModernRequest(request.body, clientInfo), headers }, reply);
   reply.handle = handle;
   return handle;
@@ -60,61 +66,88 @@ class LegacyReply implements ReplyReceiver {
   readonly #asked: Asked;
   readonly #receiver: ReplyReceiver;
   readonly #translate: Translate;
-  #chunks: Buffer[] = [];
-  #size = 0;
+  readonly #largeRules: SpliceRules | undefined;
   #status = 0;
-  #reader: EventReader | undefined;
+  #reader: ReplyReader | undefined;
+  #isEvents = false;
   #isTaken = true;
+  #isFailed = false;
   handle: CallHandle | undefined;
 
-  constructor(asked: Asked, receiver: ReplyReceiver, translate: Translate) {
+  /** `largeRules`: what a large result needs that is passed on in pieces; without them each is translated as a whole. */
+  constructor(asked: Asked, receiver: ReplyReceiver, translate: Translate, largeRules?: SpliceRules) {
     this.#asked = asked;
     this.#receiver = receiver;
     this.#translate = translate;
+    this.#largeRules = largeRules;
   }
 
   start(head: ReplyHead): void {
-    if (head.kind === 'json') {
-      this.#status = head.status;
-      return;
-    }
-    this.#receiver.start(head);
-    this.#reader = new EventReader((data) => {
-      this.#size = 0;
-      this.#isTaken = this.#receiver.data(toEvent(this.#translate(data, this.#asked)));
-    });
+    this.#isEvents = head.kind === 'events';
+    if (head.kind === 'events') this.#receiver.start(head);
+    // The revisions with initialize answer errors of JSON-RPC with 200.
+    else this.#status = head.status < HTTP_ERROR ? head.status : HTTP_OK;
+    this.#reader = new ReplyReader(
+      (data) => {
+        this.#isTaken = this.#receiver.data(toEvent(this.#translate(data, this.#asked)));
+      },
+      (limit) => this.#giveUp({ kind: 'too-large', limit }),
+      (text) => this.#takeLarge(text),
+    );
+    this.#reader.start(this.#isEvents ? 'text/event-stream' : 'application/json');
   }
 
   data(chunk: Buffer): boolean {
-    this.#size += chunk.length;
-    if (this.#size > MAX_MESSAGE_BYTES) {
-      this.handle?.cancel();
-      this.#receiver.failed({ kind: 'too-large', limit: MAX_MESSAGE_BYTES });
-      return false;
-    }
-    if (!this.#reader) {
-      this.#chunks.push(chunk);
-      return true;
-    }
+    if (this.#isFailed) return true;
     this.#isTaken = true;
-    this.#reader.push(chunk);
-    return this.#isTaken;
+    return this.#reader?.push(chunk) === true && this.#isTaken;
   }
 
   end(): void {
-    if (!this.#reader) {
-      const answer = this.#translate(Buffer.concat(this.#chunks), this.#asked);
-      // The revisions with initialize answer errors of JSON-RPC with 200.
-      const status = this.#status < 300 ? this.#status : 200;
-      this.#receiver.start({ kind: 'json', status, length: answer.length });
+    if (this.#isFailed) return;
+    const whole = this.#reader?.end();
+    if (whole && !this.#isFailed) {
+      const answer = this.#translate(whole, this.#asked);
+      this.#receiver.start({ kind: 'json', status: this.#status, length: answer.length });
       this.#receiver.data(answer);
     }
-    this.#receiver.end();
+    if (!this.#isFailed) this.#receiver.end();
   }
 
   failed(failure: CallFailure): void {
+    if (this.#isFailed) return;
+    this.#isFailed = true;
     this.#receiver.failed(failure);
   }
+
+  #takeLarge(head: Buffer): MessageSink | undefined {
+    if (!this.#largeRules || !isCompleteResult(head)) return undefined;
+    if (!this.#isEvents) this.#receiver.start({ kind: 'json', status: this.#status });
+    return createSplicedAnswer(this.#largeRules, this.#isEvents, {
+      data: (bytes) => this.#receiver.data(bytes),
+      ended: (isWhole) => {
+        if (!isWhole) this.#giveUp({ kind: 'cut-off' });
+      },
+    });
+  }
+
+  #giveUp(failure: CallFailure): void {
+    this.handle?.cancel();
+    this.failed(failure);
+  }
+}
+
+/** What only an unfinished result has, and what only a finished one has. */
+const TELLING_KEYS = ['resultType', 'inputRequests', 'requestState', 'content', 'contents', 'messages'];
+const FINISHED_KEYS = new Set(['content', 'contents', 'messages']);
+
+/** Whether the message whose beginning this is has a result that asks for nothing. */
+function isCompleteResult(head: Buffer): boolean {
+  if (firstKeyOf(head, ['method', 'result', 'error']) !== 'result') return false;
+  const result = findValue(head, 'result');
+  const key = result && firstKeyOf(head.subarray(result.start), TELLING_KEYS);
+  if (key === 'resultType') return sourceOf(head, 'result', 'resultType') === '"complete"';
+  return key !== undefined && FINISHED_KEYS.has(key);
 }
 
 /** A modern server's message as a legacy client expects it; what is no answer passes. */
@@ -122,7 +155,7 @@ function toLegacyAnswer(message: Buffer, asked: Asked): Buffer {
   const result = resultOf(message);
   if (!result) return message;
   if (result['resultType'] === 'input_required') return refuseInput(asked);
-  return downLevelResult(fromModernResult(message), result, asked.version);
+  return downLevelResult(spliceResult(message, MODERN_RESULT_RULES), result, asked.version);
 }
 
 /** A server's answer in the client's own era: only content that the client's old revision cannot read is replaced. */

@@ -7,8 +7,8 @@ import type { UpstreamConfig } from '../config.ts';
 import { createPool, toOwnHeaders } from '../upstream/http-upstream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 import { CarrierError, type Carrier, type CarrierEvents, type CreateCarrier } from './carrier.ts';
-import { exchange, mediaTypeOf } from './http-exchange.ts';
-import { ReplyReader } from './streamable-http-carrier.ts';
+import { exchange, mediaTypeOf, type ExchangeHandle } from './http-exchange.ts';
+import { ReplyReader } from './reply-reader.ts';
 
 /** The stream, and notifications past the calls. */
 const EXTRA_CONNECTIONS = 4;
@@ -26,7 +26,7 @@ class SseCarrier implements Carrier {
   readonly #pool: Pool;
   readonly #headers: Record<string, string>;
   #messagePath: string | undefined;
-  #abortStream: (() => void) | undefined;
+  #stream: ExchangeHandle | undefined;
   #isClosed = false;
 
   constructor(config: UpstreamConfig, events: CarrierEvents) {
@@ -47,17 +47,17 @@ class SseCarrier implements Carrier {
           if (this.#messagePath !== undefined) return this.#events.message(data);
           this.#messagePath = this.#toPath(data.toString('utf8'));
           if (this.#messagePath !== undefined) return resolve();
-          this.#abortStream?.();
+          this.#stream?.abort();
           fail({ kind: 'not-mcp', status: HTTP_OK });
         },
         (limit) => {
-          this.#abortStream?.();
+          this.#stream?.abort();
           fail({ kind: 'too-large', limit });
         },
       );
       const path = `${this.#url.pathname}${this.#url.search}`;
       const headers = { ...this.#headers, accept: 'text/event-stream' };
-      this.#abortStream = exchange(
+      this.#stream = exchange(
         this.#pool,
         { path, method: 'GET', headers },
         {
@@ -65,7 +65,7 @@ class SseCarrier implements Carrier {
             const type = mediaTypeOf(received);
             reader.start(type);
             if (status === HTTP_OK && type === 'text/event-stream') return;
-            this.#abortStream?.();
+            this.#stream?.abort();
             fail({ kind: 'not-mcp', status });
           },
           data: (chunk) => reader.push(chunk),
@@ -105,7 +105,7 @@ class SseCarrier implements Carrier {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#abortStream?.();
+    this.#stream?.abort();
     await this.#pool.destroy();
   }
 

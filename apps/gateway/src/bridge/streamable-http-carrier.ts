@@ -4,11 +4,11 @@
  */
 import type { Pool } from 'undici';
 import type { UpstreamConfig } from '../config.ts';
-import { EventReader } from '../upstream/event-stream.ts';
 import { createPool, toOwnHeaders } from '../upstream/http-upstream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
-import { MAX_MESSAGE_BYTES, type Carrier, type CarrierEvents, type CreateCarrier } from './carrier.ts';
-import { exchange, mediaTypeOf } from './http-exchange.ts';
+import { type Carrier, type CarrierEvents, type CreateCarrier } from './carrier.ts';
+import { exchange, mediaTypeOf, type ExchangeHandle } from './http-exchange.ts';
+import { ReplyReader } from './reply-reader.ts';
 
 /** Past the calls: the GET stream, a probe, notifications. */
 const EXTRA_CONNECTIONS = 4;
@@ -28,8 +28,8 @@ class StreamableHttpCarrier implements Carrier {
   readonly #pool: Pool;
   readonly #path: string;
   readonly #headers: Record<string, string>;
-  readonly #running = new Map<number, () => void>();
-  #abortStream: (() => void) | undefined;
+  readonly #running = new Map<number, ExchangeHandle>();
+  #stream: ExchangeHandle | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -58,8 +58,12 @@ class StreamableHttpCarrier implements Carrier {
         if (requestId !== undefined) this.#events.message(message, requestId);
       },
       (limit) => {
-        abort();
+        running.abort();
         fail({ kind: 'too-large', limit });
+      },
+      (head) => {
+        if (requestId === undefined || status >= HTTP_ERROR) return undefined;
+        return this.#events.large(head, requestId, () => running.resume());
       },
     );
     let status = 0;
@@ -68,7 +72,7 @@ class StreamableHttpCarrier implements Carrier {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
     };
-    const abort = exchange(
+    const running = exchange(
       this.#pool,
       { path: this.#path, method: 'POST', headers, body: text },
       {
@@ -88,11 +92,11 @@ class StreamableHttpCarrier implements Carrier {
         failed: (wasSent) => fail(wasSent ? { kind: 'cut-off' } : { kind: 'unreachable' }),
       },
     );
-    if (requestId !== undefined) this.#running.set(requestId, abort);
+    if (requestId !== undefined) this.#running.set(requestId, running);
   }
 
   abandon(requestId: number): void {
-    this.#running.get(requestId)?.();
+    this.#running.get(requestId)?.abort();
     this.#running.delete(requestId);
   }
 
@@ -100,8 +104,8 @@ class StreamableHttpCarrier implements Carrier {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#reopenTimer);
-    this.#abortStream?.();
-    for (const abort of this.#running.values()) abort();
+    this.#stream?.abort();
+    for (const running of this.#running.values()) running.abort();
     this.#running.clear();
     if (this.#headers['mcp-session-id'] !== undefined) await this.#endSession();
     await this.#pool.destroy();
@@ -124,14 +128,14 @@ class StreamableHttpCarrier implements Carrier {
     if (this.#isClosed) return;
     const reader = new ReplyReader(
       (message) => this.#events.message(message),
-      () => this.#abortStream?.(),
+      () => this.#stream?.abort(),
     );
     let isServed = false;
     const again = (): void => {
       if (isServed && !this.#isClosed) this.#reopenTimer = setTimeout(() => this.#openStream(), REOPEN_STREAM_MS);
     };
     const headers = { ...this.#headers, accept: 'text/event-stream' };
-    this.#abortStream = exchange(
+    this.#stream = exchange(
       this.#pool,
       { path: this.#path, method: 'GET', headers },
       {
@@ -144,40 +148,6 @@ class StreamableHttpCarrier implements Carrier {
         failed: again,
       },
     );
-  }
-}
-
-/** Reads a response: events one by one, JSON as a whole, anything else not at all. */
-export class ReplyReader {
-  readonly #onLimit: (limit: number) => void;
-  readonly #reader: EventReader;
-  #type = '';
-  #chunks: Buffer[] = [];
-  #size = 0;
-
-  constructor(onEvent: (data: Buffer) => void, onLimit: (limit: number) => void) {
-    this.#onLimit = onLimit;
-    this.#reader = new EventReader((data) => {
-      this.#size = 0;
-      onEvent(data);
-    });
-  }
-
-  start(type: string): void {
-    this.#type = type;
-  }
-
-  push(chunk: Buffer): void {
-    if (this.#type !== 'text/event-stream' && this.#type !== 'application/json') return;
-    this.#size += chunk.length;
-    if (this.#size > MAX_MESSAGE_BYTES) return this.#onLimit(MAX_MESSAGE_BYTES);
-    if (this.#type === 'application/json') this.#chunks.push(chunk);
-    else this.#reader.push(chunk);
-  }
-
-  /** The whole JSON, if it was that. */
-  end(): Buffer | undefined {
-    return this.#chunks.length === 0 ? undefined : Buffer.concat(this.#chunks);
   }
 }
 

@@ -12,6 +12,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
+const NEWLINE = Buffer.of(LF);
 /** The key that tells a response from a notification stands in the first bytes, whatever the order of keys. */
 const HEAD_BYTES = 512;
 
@@ -29,43 +30,127 @@ export function readEvents(stream: Buffer): StreamEvent[] {
   return events;
 }
 
+/** Takes one message in pieces. */
+export interface MessageSink {
+  /** False: no more until the sender of the pieces is told to go on. */
+  push(piece: Buffer): boolean;
+  end(): void;
+}
+
+/** A message of this size may be passed on before it is whole; most are far smaller and are easier to handle whole. */
+export const LARGE_MESSAGE_BYTES = 256 * 1024;
+
+/**
+ * Gives the sink for a message that is large, by what is there of it, or undefined if it is to be held until it is whole.
+ */
+export type TakeLarge = (head: Buffer) => MessageSink | undefined;
+
 /** Cuts a stream that comes in pieces into the data of its events; comments and other fields are dropped. */
 export class EventReader {
   readonly #onData: (data: Buffer) => void;
+  readonly #takeLarge: TakeLarge | undefined;
+  /** The line that is not whole yet, and the data of the event before it. */
   #rest: Buffer[] = [];
+  #restBytes = 0;
   #lines: Buffer[] = [];
+  #lineBytes = 0;
+  #sink: MessageSink | undefined;
+  #wasOffered = false;
+  /** The line that comes is data of the message that goes to the sink. */
+  #isPouring = false;
+  #isTaken = true;
 
-  constructor(onData: (data: Buffer) => void) {
+  constructor(onData: (data: Buffer) => void, takeLarge?: TakeLarge) {
     this.#onData = onData;
+    this.#takeLarge = takeLarge;
   }
 
-  push(chunk: Buffer): void {
+  /** Bytes of the event that is not whole yet. */
+  get heldBytes(): number {
+    return this.#restBytes + this.#lineBytes;
+  }
+
+  /** False: the sink of a large message can take no more for now. */
+  push(chunk: Buffer): boolean {
+    this.#isTaken = true;
     let start = 0;
     for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
       this.#endLine(chunk.subarray(start, end));
       start = end + 1;
     }
-    if (start < chunk.length) this.#rest.push(chunk.subarray(start));
+    if (start < chunk.length) this.#hold(chunk.subarray(start));
+    return this.#isTaken;
+  }
+
+  #hold(piece: Buffer): void {
+    if (this.#isPouring) return this.#give(piece);
+    this.#rest.push(piece);
+    this.#restBytes += piece.length;
+    if (this.heldBytes >= LARGE_MESSAGE_BYTES && (this.#sink || !this.#wasOffered)) this.#pour();
+  }
+
+  /** What is held of a large message goes to the sink, and what follows too. */
+  #pour(): void {
+    const data = dataOfLine(Buffer.concat(this.#rest));
+    if (!data) return;
+    const held = joinLines([...this.#lines, data]);
+    this.#wasOffered = true;
+    this.#sink ??= this.#takeLarge?.(held);
+    if (!this.#sink) return;
+    this.#give(held);
+    this.#dropHeld();
+    this.#isPouring = true;
+  }
+
+  #give(...pieces: readonly Buffer[]): void {
+    for (const piece of pieces) if (this.#sink?.push(piece) === false) this.#isTaken = false;
+  }
+
+  #dropHeld(): void {
+    this.#rest = [];
+    this.#restBytes = 0;
+    this.#lines = [];
+    this.#lineBytes = 0;
   }
 
   #endLine(piece: Buffer): void {
+    if (this.#isPouring) {
+      this.#isPouring = false;
+      return this.#give(piece, NEWLINE);
+    }
     const whole = this.#rest.length === 0 ? piece : Buffer.concat([...this.#rest, piece]);
     this.#rest = [];
+    this.#restBytes = 0;
     const line = whole.at(-1) === CR ? whole.subarray(0, -1) : whole;
     if (line.length === 0) return this.#endEvent();
-    const colon = line.indexOf(COLON);
-    if (line.toString('latin1', 0, colon === -1 ? line.length : colon) !== 'data') return;
-    const from = colon === -1 ? line.length : colon + 1;
-    this.#lines.push(line.subarray(line[from] === SPACE ? from + 1 : from));
+    const data = dataOfLine(line);
+    if (!data) return;
+    if (this.#sink) return this.#give(data, NEWLINE);
+    this.#lines.push(data);
+    this.#lineBytes += data.length;
   }
 
   #endEvent(): void {
-    if (this.#lines.length === 0) return;
-    const newline = Buffer.from('\n');
-    const pieces = this.#lines.flatMap((line, index) => (index === 0 ? [line] : [newline, line]));
-    this.#lines = [];
-    if (pieces.some((piece) => piece.length > 0)) this.#onData(Buffer.concat(pieces));
+    const lines = this.#lines;
+    const sink = this.#sink;
+    this.#dropHeld();
+    this.#sink = undefined;
+    this.#wasOffered = false;
+    if (sink) sink.end();
+    else if (lines.some((line) => line.length > 0)) this.#onData(joinLines(lines));
   }
+}
+
+/** What a line says, if it is one of data. */
+function dataOfLine(line: Buffer): Buffer | undefined {
+  const colon = line.indexOf(COLON);
+  if (line.toString('latin1', 0, colon === -1 ? line.length : colon) !== 'data') return undefined;
+  const from = colon === -1 ? line.length : colon + 1;
+  return line.subarray(line[from] === SPACE ? from + 1 : from);
+}
+
+function joinLines(lines: readonly Buffer[]): Buffer {
+  return Buffer.concat(lines.flatMap((line, index) => (index === 0 ? [line] : [NEWLINE, line])));
 }
 
 /** Watches a stream that passes through: was the request answered, and does the stream stand between two events? */
