@@ -45,6 +45,8 @@ export interface BridgedCallObserver {
 }
 
 const ASSUMED_LEGACY_VERSION = '2025-03-26';
+/** An answer that is held whole is written in pieces of this size. */
+const PIECE_BYTES = 256 * 1024;
 const HTTP_OK = 200;
 const HTTP_NOT_FOUND = 404;
 /** Resource not found in the legacy revisions; the modern one has no such code (S36). */
@@ -164,13 +166,12 @@ export class BridgedCall implements CallHandle {
 
   /** The whole answer, as the client gets it. */
   reply(message: Buffer, status = HTTP_OK): void {
-    if (this.#settled) return;
-    this.#settle(() => {
-      const bytes = this.#isStream ? toEvent(message) : message;
-      if (!this.#isStream) this.#receiver.start({ kind: 'json', status, length: bytes.length });
-      this.#receiver.data(bytes);
-      this.#receiver.end();
-    });
+    if (this.#settled || this.#isAnswering) return;
+    const bytes = this.#isStream ? toEvent(message) : message;
+    if (!this.#isStream) this.#receiver.start({ kind: 'json', status, length: bytes.length });
+    this.#isAnswering = true;
+    this.#goOn = createPump(bytes, this.#receiver, () => this.#settle(() => this.#receiver.end()));
+    this.#goOn();
   }
 
   /** A progress notification of the server, under the client's own token (G28). */
@@ -208,4 +209,25 @@ export class BridgedCall implements CallHandle {
     tell?.();
     this.#observer.released(this);
   }
+}
+
+/** Gives the bytes piece by piece, as fast as they are taken: a call keeps its place as long as its client reads. */
+function createPump(bytes: Buffer, receiver: ReplyReceiver, onEnd: () => void): () => void {
+  let sent = 0;
+  let isRunning = false;
+  let isEnded = false;
+  return () => {
+    // It may be told to go on from within `data`.
+    if (isRunning || isEnded) return;
+    isRunning = true;
+    let isTaken = true;
+    while (isTaken && sent < bytes.length) {
+      const piece = bytes.subarray(sent, sent + PIECE_BYTES);
+      sent += piece.length;
+      isTaken = receiver.data(piece);
+    }
+    isRunning = false;
+    isEnded = sent === bytes.length;
+    if (isEnded) onEnd();
+  };
 }
