@@ -131,7 +131,8 @@ function orUnknown(value: number, digits: number): string {
   return Number.isNaN(value) ? 'unknown' : value.toFixed(digits);
 }
 
-function formatTable(rows: readonly string[][]): string[] {
+/** Columns of one width, the first to the left, the others to the right. */
+export function formatTable(rows: readonly string[][]): string[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows.map((row) =>
     row

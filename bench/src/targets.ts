@@ -1,4 +1,4 @@
-/** What the gateway must reach, measured in the same run beside the bare pass-through. Pure. */
+/** What must be reached, measured in the same run beside a reference. Pure. */
 
 /** One figure and its limit. */
 export interface Target {
@@ -25,6 +25,13 @@ export const UPSTREAM_REQUESTS_PER_CALL = 1.01;
 export const NEW_CONNECTIONS_PER_CALL = 0.01;
 /** Node with its http, undici, Fastify and the SDK takes 98 of it. */
 export const IDLE_MIB = 120;
+
+/** What postgres-mcp adds to the median answer of the bare driver at one client, over standard input and output. */
+export const POSTGRES_ADDED_MS = 1;
+/** Calls per second of postgres-mcp beside the rival's at eight calls in flight, and the median answer at one client. */
+export const RIVAL_RATIO = 1;
+/** What a cell of 50 MB may add to the memory of postgres-mcp. */
+export const LARGE_CELL_MIB = 60;
 
 /** A figure that must not fall below the limit. */
 export function atLeast(label: string, value: number, limit: number): Target {

@@ -36,6 +36,7 @@ export {
 export { assertNoLeftovers, RUN_MARKER_VARIABLE, type LeftoverOptions, type ProcessWatch } from './leftovers.ts';
 export { cpuSeconds, isRunning, listProcesses, processTree, residentBytes, type ProcessInfo } from './process-table.ts';
 export { repositoryRoot } from './repository-root.ts';
+export { peakResidentBytes } from './resident-peak.ts';
 export { assertServerContract, type ServerContractOptions } from './server-contract.ts';
 export {
   spawnProcess,
