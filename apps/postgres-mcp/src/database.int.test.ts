@@ -9,7 +9,6 @@ import { freePort, waitFor } from '@database-mcp/testing';
 import { Client } from 'pg';
 import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { checkReadiness } from './readiness.ts';
-import { describeRole, introduce } from './role.ts';
 
 let server: EmbeddedPostgres;
 let admin: Client;
@@ -318,17 +317,4 @@ test('a connection that breaks during a statement fails that call only', async (
   );
   await failed;
   assert.deepEqual((await read(database, 'SELECT 1')).rows, [[1]]);
-});
-
-test('the rights of the role are found: a superuser is warned of, the reader is not', async (t) => {
-  const superuser = await describeRole(open(t), NEVER);
-  assert.match(superuser.warnings.join(), /superuser/);
-  const reader = await describeRole(open(t, { url: server.url }), NEVER);
-  assert.deepEqual(reader.warnings, []);
-  assert.equal(reader.role, 'mcp_reader');
-  const lines: string[] = [];
-  const logger = { info: () => {}, warn: (line: string) => lines.push(line) };
-  const text = await introduce(open(t), logger);
-  assert.match(text, /^PostgreSQL \d+\.\d+, read-only/);
-  assert.equal(lines.length, 1);
 });

@@ -7,13 +7,20 @@ import manifest from '../package.json' with { type: 'json' };
 import { describeConfig, loadConfig, toDatabaseOptions } from './config.ts';
 import { createDatabase } from './database.ts';
 import { checkReadiness } from './readiness.ts';
+import { createRoleSql, PRINT_ROLE_SQL, readRoleSqlArguments } from './role-sql.ts';
 import { introduce } from './role.ts';
 import { createTools } from './tools/index.ts';
 
 const NAME = 'postgres-mcp';
 
 try {
-  const config = loadConfig({ env: process.env, argv: process.argv.slice(2) });
+  const argv = process.argv.slice(2);
+  if (argv.includes(PRINT_ROLE_SQL)) {
+    const sql = createRoleSql(readRoleSqlArguments(argv));
+    await new Promise((resolve) => process.stdout.write(sql, resolve));
+    process.exit(0);
+  }
+  const config = loadConfig({ env: process.env, argv });
   const logger = await createLogger({ service: NAME, level: config.logLevel, pretty: process.stderr.isTTY === true });
   logger.info({ config: describeConfig(config) }, 'starting');
   const database = createDatabase({
