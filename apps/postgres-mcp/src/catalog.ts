@@ -13,7 +13,7 @@ export interface Relation {
   visible: boolean;
 }
 
-/** The search for similar names looks at this many tables. */
+/** The search for similar names looks at this many tables of similar length. */
 const MAX_CANDIDATES = 5_000;
 /** The answer to a name that several tables have lists this many. */
 const MAX_LISTED = 5;
@@ -26,13 +26,18 @@ export const IS_TABLE_LIKE = `c.relkind IN ('r', 'p', 'v', 'm', 'f')`;
 const FIND_SQL = `
   SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_table_is_visible(c.oid)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-   WHERE ${IS_TABLE_LIKE} AND c.relname = ANY ($1::text[]) AND n.nspname !~ '^pg_(toast|temp)'
-   ORDER BY 4 DESC, 2`;
+   WHERE ${IS_TABLE_LIKE} AND c.relname = ANY ($1::text[]) AND n.nspname !~ '^pg_toast'
+   ORDER BY 4 DESC, c.relpersistence = 't', 2`;
+
+/** SQL condition: a name whose length differs by more than a third is not what was meant (see `closestName`). */
+const isOfSimilarLength = (name: string, wanted: string): string =>
+  `pg_catalog.abs(pg_catalog.length(${name}) - pg_catalog.length(${wanted}::text)) <= 1 + pg_catalog.length(${wanted}::text) / 3`;
 
 const NAMES_SQL = `
   SELECT n.nspname, c.relname, pg_catalog.pg_table_is_visible(c.oid)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
    WHERE ${IS_TABLE_LIKE} AND ${IS_USER_SCHEMA} AND NOT c.relispartition
+     AND (${isOfSimilarLength('c.relname', '$1')} OR ${isOfSimilarLength("n.nspname || '.' || c.relname", '$2')})
    ORDER BY 3 DESC, 1, 2`;
 
 const SCHEMAS_SQL = `SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE ${IS_USER_SCHEMA} OR n.nspname = $1 ORDER BY 1`;
@@ -56,6 +61,8 @@ const toCell = (cell: SourceCell): Cell => (cell instanceof LongText ? cell.head
 interface Reading {
   schema: string | undefined;
   name: string;
+  /** The schema is in lower case and stands for any case: clients fold the authority of a URI (RFC 3986 §6.2.2.1). */
+  isFolded?: boolean;
 }
 
 /** The parts of a dotted name by the rules of SQL (`"A b".c`); undefined when it is none. */
@@ -79,11 +86,19 @@ function readingsOf(table: string, schema: string | undefined): Reading[] {
   if (parts?.length === 2 && second !== undefined && (schema === undefined || schema === first)) {
     readings.push({ schema: first, name: second });
   }
-  const folded = readings.map((reading) => ({
-    schema: reading.schema?.toLowerCase(),
-    name: reading.name.toLowerCase(),
-  }));
+  const folded = readings.flatMap((reading) =>
+    [reading.name, reading.name.toLowerCase()].map((name) => ({
+      schema: reading.schema?.toLowerCase(),
+      name,
+      isFolded: true,
+    })),
+  );
   return [...readings, ...folded];
+}
+
+function isMeant(relation: Relation, { schema, name, isFolded }: Reading): boolean {
+  if (relation.name !== name) return false;
+  return schema === undefined || schema === (isFolded ? relation.schema.toLowerCase() : relation.schema);
 }
 
 /** Finds the table. Rejects with NOT_FOUND and what was probably meant. `notice` says when other schemas have one too. */
@@ -103,10 +118,7 @@ export async function findRelation(
     visible: visible === true,
   }));
   for (const reading of readings) {
-    const matches = found.filter(
-      (relation) =>
-        relation.name === reading.name && (reading.schema === undefined || relation.schema === reading.schema),
-    );
+    const matches = found.filter((relation) => isMeant(relation, reading));
     const [first, ...others] = matches;
     if (!first) continue;
     if (others.length === 0) return { relation: first };
@@ -152,7 +164,8 @@ export async function suggestRelation(database: Database, error: unknown, signal
 }
 
 async function guessName(database: Database, wanted: string, signal: AbortSignal): Promise<string> {
-  const rows = await readRows(database, NAMES_SQL, [], signal, MAX_CANDIDATES);
+  const last = splitName(wanted)?.at(-1) ?? wanted;
+  const rows = await readRows(database, NAMES_SQL, [last, wanted], signal, MAX_CANDIDATES);
   const qualified = new Map<string, string>();
   // A later entry does not replace an earlier one: names on the search path come first.
   const add = (key: string, shown: string): void => void (qualified.has(key) || qualified.set(key, shown));
@@ -162,7 +175,6 @@ async function guessName(database: Database, wanted: string, signal: AbortSignal
     add(String(name), shown);
     add(`${String(schema)}.${String(name)}`, shown);
   }
-  const last = splitName(wanted)?.at(-1) ?? wanted;
   const meant = closestName(wanted, qualified.keys()) ?? closestName(last, qualified.keys());
   if (meant !== undefined) return `Did you mean ${qualified.get(meant) ?? meant}?`;
   return 'The list_tables tool shows what there is.';

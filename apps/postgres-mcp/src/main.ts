@@ -7,6 +7,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { describeConfig, loadConfig, toDatabaseOptions } from './config.ts';
 import { createDatabase } from './database.ts';
 import { checkReadiness } from './readiness.ts';
+import { createResourceTemplates } from './resources.ts';
 import { createRoleSql, PRINT_ROLE_SQL, readRoleSqlArguments } from './role-sql.ts';
 import { introduce } from './role.ts';
 import { createTools } from './tools/index.ts';
@@ -34,6 +35,7 @@ try {
     version: manifest.version,
     instructions: await introduce(database, logger),
     tools: createTools(database, config),
+    resourceTemplates: createResourceTemplates(database, config),
     ready: () => checkReadiness(database),
     stdio: { input: process.stdin, output: process.stdout },
     logger,
