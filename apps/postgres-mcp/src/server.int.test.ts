@@ -89,6 +89,33 @@ for (const era of ['2026-07-28', 'legacy'] as const) {
   });
 }
 
+for (const transport of ['http', 'legacy', 'sse'] as const) {
+  test(`tables and columns are resources whose names are completed, with odd names too (${transport})`, async (t) => {
+    await admin.query('CREATE SCHEMA "Odd Schema"; CREATE TABLE "Odd Schema"."Weird ""Name"".t/äb😀" (a int)');
+    t.after(() => admin.query('DROP SCHEMA "Odd Schema" CASCADE'));
+    const { origin } = await start(t, { MCP_INSTANCE: 'my_geo' });
+    const client =
+      transport === 'sse'
+        ? await connectClient(`${origin}/sse`, { transport, t })
+        : await connectClient(`${origin}/mcp`, { era: transport === 'http' ? '2026-07-28' : transport, t });
+    const { resourceTemplates } = await client.listResourceTemplates();
+    assert.deepEqual(
+      resourceTemplates.map(({ uriTemplate }) => uriTemplate),
+      ['my.geo://{schema}/{table}', 'my.geo://{schema}/{table}/{column}'],
+    );
+    const uri = 'my.geo://Odd%20Schema/Weird%20%22Name%22.t%2F%C3%A4b%F0%9F%98%80';
+    const { contents } = await client.readResource({ uri });
+    assert.match(JSON.stringify(contents), /column.*integer/);
+    const { completion } = await client.complete({
+      ref: { type: 'ref/resource', uri: 'my.geo://{schema}/{table}/{column}' },
+      argument: { name: 'column', value: 'area' },
+      context: { arguments: { schema: 'public', table: 'country' } },
+    });
+    assert.deepEqual(completion, { values: ['area_km2'], hasMore: false });
+    await assert.rejects(client.readResource({ uri: 'my.geo://public/contry' }), /Did you mean country\?/);
+  });
+}
+
 test('the deadline ends the statement on the database', async (t) => {
   const { url } = await start(t, { MCP_TIMEOUT_MS: '500' });
   const client = await connectClient(url, { t });

@@ -85,11 +85,11 @@ export function createServerFactory(definition: ServerDefinition): ServerFactory
   return {
     create,
     async idle() {
-      while (inProgress.size > 0) {
+      do {
         await Promise.allSettled(inProgress);
         // The answer of a call that has just ended is still on its way through the SDK to the transport.
         await nextTurn();
-      }
+      } while (inProgress.size > 0);
     },
   };
 }
