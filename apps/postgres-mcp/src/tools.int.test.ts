@@ -2,52 +2,31 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { loadSampleData, startPostgres, type EmbeddedPostgres } from '@database-mcp/embedded';
-import { ToolError, toErrorText } from '@database-mcp/errors';
-import type { TableResult, Tool } from '@database-mcp/mcp-kit';
 import { Client } from 'pg';
-import { createDatabase, type Database } from './database.ts';
-import { createTools } from './tools/index.ts';
+import type { Database } from './database.ts';
+import { openTools, type OpenTools } from './test-tools.ts';
 
 const LIMITS = { maxRows: 200, maxBytes: 20_000, maxCellBytes: 1_000 };
-const PREPARE = `
-  CREATE TABLE hidden (a int); REVOKE SELECT ON hidden FROM mcp_reader;`;
-
 let server: EmbeddedPostgres;
 let database: Database;
-let tools: Map<string, Tool>;
+let tools: OpenTools['tools'];
+let call: OpenTools['call'];
+let failureOf: OpenTools['failureOf'];
 
 before(async () => {
   server = await startPostgres();
   await loadSampleData({ postgresAdminUrl: server.adminUrl });
   const admin = new Client({ connectionString: server.adminUrl });
   await admin.connect();
-  await admin.query(PREPARE);
+  await admin.query('CREATE TABLE hidden (a int); REVOKE SELECT ON hidden FROM mcp_reader');
   await admin.end();
-  const connection = { url: server.url, host: '', port: 0, user: '' };
-  database = createDatabase({ ...connection, poolSize: 2, timeoutMs: 10_000, applicationName: 'int-test' });
-  tools = new Map(createTools(database, LIMITS).map((tool) => [tool.name, tool]));
+  ({ database, tools, call, failureOf } = openTools(server.url, LIMITS));
 });
 
 after(async () => {
   await database.close();
   await server.stop();
 });
-
-async function call(name: string, args: object): Promise<TableResult> {
-  const tool = tools.get(name);
-  const parsed = tool?.validate(args);
-  assert.ok(tool && parsed?.success, JSON.stringify(parsed?.error?.issues));
-  return await tool.run(parsed.data, { signal: new AbortController().signal });
-}
-
-async function failureOf(name: string, args: object): Promise<string> {
-  const error = await call(name, args).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof ToolError, String(error));
-  return toErrorText(error);
-}
 
 test('a query answers with columns, types and rows; parameters are bound', async () => {
   const sql = 'SELECT name, area_km2, landlocked FROM country WHERE cca3 = $1 AND area_km2 > $2';
