@@ -78,9 +78,9 @@ export function createRowCollector(limits: ResultLimits): RowCollector {
     finish(columns, extra = {}) {
       const notices = [...(extra.notices ?? [])];
       if (interruption !== undefined) notices.push(interruption);
-      if (fullBy === 'rows') notices.push(`Only the first ${rows.length} rows are shown (row limit); there are more.`);
+      if (fullBy === 'rows') notices.push(`These are ${rows.length} rows (row limit); there are more.`);
       if (fullBy === 'bytes') {
-        notices.push(`Only the first ${rows.length} rows are shown (${limits.maxBytes} bytes limit); there are more.`);
+        notices.push(`These are ${rows.length} rows (${limits.maxBytes} bytes limit); there are more.`);
       }
       if (cutCells > 0)
         notices.push(`${cutCells} values longer than ${limits.maxCellBytes} bytes were cut; each says its full size.`);

@@ -5,13 +5,20 @@ import {
   defineTool,
   READ_ONLY_ANNOTATIONS,
   type ResultLimits,
+  type TableResult,
   type Tool,
 } from '@database-mcp/mcp-kit';
 import { suggestRelation } from '../catalog.ts';
+import { judgeContinuation, readCursor, toCursor, type Continued } from '../continuation.ts';
 import type { Database } from '../database.ts';
 import type { StatementGuard } from '../statement-guard.ts';
 
 const DEFAULT_LIMIT = 100;
+/** Far more than a token has. */
+const MAX_CURSOR_CHARACTERS = 200;
+
+const NO_ORDER_NOTICE =
+  'Without ORDER BY the order may change from call to call, so that pages overlap or miss rows: order by something unique.';
 
 /** Runs one reading SQL statement. */
 export function createQueryTool(database: Database, guard: StatementGuard, limits: ResultLimits): Tool {
@@ -28,23 +35,40 @@ export function createQueryTool(database: Database, guard: StatementGuard, limit
         .max(limits.maxRows)
         .default(Math.min(DEFAULT_LIMIT, limits.maxRows))
         .describe('Most rows to return'),
+      cursor: z.string().max(MAX_CURSOR_CHARACTERS).optional().describe('next of the answer before: the rows after it'),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
-    async run({ sql, params = [], limit }, { signal }) {
+    async run({ sql, params = [], limit, cursor }, { signal }) {
       const { parameters } = await guard.checkReading(sql, signal);
       checkParameterCount(parameters, params.length);
+      const skip = cursor === undefined ? 0 : readCursor(cursor, { sql, params });
       const collector = createRowCollector({ ...limits, maxRows: limit });
       const sink = { ...collector, maxRows: limit, maxValueBytes: limits.maxCellBytes };
       try {
-        const answer = await database.read({ sql, params }, sink, signal);
-        const result = collector.finish(answer.columns, { notices: answer.notices });
-        if (result.truncated) result.notices?.push(howToGetMore(limit, limits.maxRows));
-        return result;
+        const { columns, notices } = await database.read({ sql, params, skip }, sink, signal);
+        const result = collector.finish(columns, { notices });
+        return result.truncated ? await continued(result, { sql, params }, skip, limits.maxRows > limit) : result;
       } catch (error) {
         throw await suggestRelation(database, error, signal);
       }
     },
   });
+}
+
+/** The answer with the token for the rows after it, and what to know of them. */
+async function continued(
+  result: TableResult,
+  statement: Continued,
+  skip: number,
+  canRaiseLimit: boolean,
+): Promise<TableResult> {
+  const { isPossible, isOrdered } = await judgeContinuation(statement.sql);
+  const raise = canRaiseLimit ? ['raise limit'] : [];
+  const ways = isPossible ? ['pass next as cursor with the same sql and params', ...raise] : raise;
+  const notices = [...(result.notices ?? [])];
+  if (ways.length > 0) notices.push(`To get more: ${ways.join(', or ')}.`);
+  if (isPossible && !isOrdered) notices.push(NO_ORDER_NOTICE);
+  return { ...result, ...(isPossible ? { next: toCursor(statement, skip + result.rowCount) } : {}), notices };
 }
 
 function checkParameterCount(expected: number, given: number): void {
@@ -55,9 +79,4 @@ function checkParameterCount(expected: number, given: number): void {
     message: `sql uses ${used}, but params has ${given} ${given === 1 ? 'value' : 'values'}.`,
     hint: expected > given ? 'Pass one value in params for each $n.' : 'Write $1, $2 … in sql where the values belong.',
   });
-}
-
-function howToGetMore(limit: number, maxRows: number): string {
-  const raise = limit < maxRows ? `raise limit (at most ${maxRows}), or ` : '';
-  return `To get more: ${raise}page with ORDER BY, LIMIT and OFFSET in sql.`;
 }
