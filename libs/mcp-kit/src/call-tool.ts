@@ -1,12 +1,13 @@
 /**
- * The seam that every tool call passes: validates the arguments, runs the tool within its bounds, writes the log line.
+ * The seam that every tool call passes: validates the arguments, runs the tool within its bounds, tells how it ended.
  * A tool never sees the SDK's server, and nothing that a tool throws leaves the process as it is.
  */
-import { toErrorResult, type ErrorResult, type Failure } from '@database-mcp/errors';
-import { LOG_FIELD } from '@database-mcp/telemetry';
+import { toErrorResult, type ErrorCode, type Failure } from '@database-mcp/errors';
 import type { z } from 'zod';
 import type { Tool } from './define-tool.ts';
-import { runBounded, type RunOptions } from './run-bounded.ts';
+import { millisecondsSince, reportCall, type CallOptions } from './report-call.ts';
+import { runBounded } from './run-bounded.ts';
+import type { StatementDescription } from './statement-description.ts';
 import type { TableResult } from './table-result.ts';
 
 /** A list of a thousand wrong elements would otherwise make an error of a hundred kilobytes. */
@@ -21,37 +22,42 @@ export interface ToolCallResult {
 }
 
 /** Runs one call. Never rejects: every failure is a result with `isError`. */
-export async function callTool(tool: Tool, args: unknown, options: RunOptions): Promise<ToolCallResult> {
-  const started = performance.now();
-  const outcome = await runTool(tool, args, options);
-  const { result, status } = outcome;
-  const text = result.content[0]?.text ?? '';
-  options.logger.info(
+export async function callTool(tool: Tool, args: unknown, options: CallOptions): Promise<ToolCallResult> {
+  const startedAt = performance.now();
+  const refusal = options.audit?.refuse();
+  const { result, status, statement } = refusal ? failed(refusal) : await runTool(tool, args, options);
+  const withheld = reportCall(
     {
-      [LOG_FIELD.TOOL]: options.name,
-      [LOG_FIELD.STATUS]: status,
-      [LOG_FIELD.DURATION_MS]: Math.round((performance.now() - started) * 10) / 10,
-      [LOG_FIELD.BYTES]: Buffer.byteLength(text),
+      status,
+      bytes: Buffer.byteLength(result.content[0]?.text ?? ''),
+      result: result.structuredContent,
+      statement,
+      durationMs: millisecondsSince(startedAt),
     },
-    'call',
+    refusal ? { ...options, audit: undefined } : options,
   );
-  return result;
+  return withheld ? toErrorResult(withheld) : result;
 }
 
 interface Outcome {
-  result: ToolCallResult | ErrorResult;
-  status: string;
+  result: ToolCallResult;
+  status: 'ok' | ErrorCode;
+  /** Only for the audit log. */
+  statement?: StatementDescription | undefined;
 }
 
-async function runTool(tool: Tool, args: unknown, options: RunOptions): Promise<Outcome> {
+async function runTool(tool: Tool, args: unknown, options: CallOptions): Promise<Outcome> {
   const parsed = tool.validate(args ?? {});
   if (!parsed.success) return failed(describeIssues(parsed.error, tool));
-  const outcome = await runBounded((signal) => tool.run(parsed.data, { signal }), options);
-  if (outcome.kind === 'failed') return failed(outcome.failure);
+  const span = options.observed?.span;
+  const outcome = await runBounded((signal) => tool.run(parsed.data, { signal, span }), options);
+  const statement = options.audit ? await tool.describe(parsed.data) : undefined;
+  if (outcome.kind === 'failed') return { ...failed(outcome.failure), statement };
   const { value } = outcome;
   return {
     result: { content: [{ type: 'text', text: JSON.stringify(value) }], structuredContent: value },
     status: 'ok',
+    statement,
   };
 }
 

@@ -1,11 +1,15 @@
 /** What a tool is. A database server writes one file per tool; everything around the call is {@link callTool}'s. */
 import { z } from 'zod';
+import type { Span } from '@database-mcp/telemetry';
+import type { StatementDescription } from './statement-description.ts';
 import type { TableResult } from './table-result.ts';
 
 /** What a call may use besides its arguments. */
 export interface ToolContext {
   /** Aborted when the client goes away, cancels, or the deadline passes: the database must end the statement then. */
   signal: AbortSignal;
+  /** The span of the request: parent of what the call does. Undefined when no traces are exported. */
+  span?: Span | undefined;
 }
 
 /** Hints for the client; each must be decided, none has a default. */
@@ -31,6 +35,8 @@ export interface ToolOptions<Input extends z.ZodObject> {
   input: Input;
   annotations: ToolAnnotations;
   run(args: z.output<Input>, context: ToolContext): Promise<TableResult>;
+  /** For the audit log: the statement that the arguments hold, without its values. Tools without a statement have none. */
+  describe?(args: z.output<Input>): StatementDescription | Promise<StatementDescription>;
 }
 
 /** A tool whose argument type is hidden, ready to be registered. */
@@ -41,6 +47,7 @@ export interface Tool {
   readonly inputSchema: JsonObjectSchema;
   readonly validate: (args: unknown) => z.ZodSafeParseResult<unknown>;
   readonly run: (args: unknown, context: ToolContext) => Promise<TableResult>;
+  readonly describe: (args: unknown) => StatementDescription | Promise<StatementDescription> | undefined;
 }
 
 /** A JSON Schema of an object, as `tools/list` carries it. */
@@ -59,5 +66,6 @@ export function defineTool<Input extends z.ZodObject>(options: ToolOptions<Input
     inputSchema: { ...schema, type: 'object' },
     validate: (args) => options.input.safeParse(args),
     run: (args, context) => options.run(args as z.output<Input>, context),
+    describe: (args) => options.describe?.(args as z.output<Input>),
   };
 }

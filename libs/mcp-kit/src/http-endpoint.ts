@@ -14,6 +14,7 @@ import {
 } from '@database-mcp/service';
 import type { Logger } from '@database-mcp/telemetry';
 import { readSession, watchCancellation } from './cancellation.ts';
+import { rememberPeer } from './peer.ts';
 import { readMessage } from './read-message.ts';
 
 /** Creates the handler of `/mcp`. */
@@ -54,11 +55,13 @@ async function serve(
     watchCancellation(calls, session.kind === 'session' ? session.id : undefined, parsedBody, response, gone);
   }
   const webRequest = new Request('http://localhost/mcp', { method, headers: toHeaders(request), signal: gone.signal });
+  rememberPeer(webRequest, request.socket);
   const answer = await handler.fetch(webRequest, parsedBody === undefined ? {} : { parsedBody });
   await send(answer, response, gone.signal);
 }
 
-function toHeaders(request: IncomingMessage): Headers {
+/** The headers of a request, for the SDK. */
+export function toHeaders(request: IncomingMessage): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
     if (typeof value === 'string') headers.set(name, value);

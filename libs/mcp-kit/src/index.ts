@@ -1,3 +1,11 @@
+export {
+  createDatabaseTelemetry,
+  type DatabaseOperation,
+  type DatabaseTarget,
+  type DatabaseTelemetry,
+  type OperationReport,
+  type PoolState,
+} from './database-telemetry.ts';
 export { defineResourceTemplate, type CompletionRequest, type ResourceTemplate } from './define-resource.ts';
 export { defineTool, READ_ONLY_ANNOTATIONS, type Tool, type ToolAnnotations, type ToolContext } from './define-tool.ts';
 export {

@@ -9,16 +9,18 @@ import {
   type ResourceTemplateType,
 } from '@modelcontextprotocol/server';
 import { toErrorText, type Failure } from '@database-mcp/errors';
-import { LOG_FIELD } from '@database-mcp/telemetry';
 import type { Complete, ResourceTemplate } from './define-resource.ts';
-import { runBounded, type RunOptions } from './run-bounded.ts';
+import type { ToolContext } from './define-tool.ts';
+import { millisecondsSince, reportCall, type CallOptions } from './report-call.ts';
+import { runBounded, type RunOutcome } from './run-bounded.ts';
+import type { TableResult } from './table-result.ts';
 
 /** S38. */
 const MAX_COMPLETIONS = 100;
 const MIME_TYPE = 'application/json';
 
 /** What one request is bounded by, without its name. */
-export type ResourceRequestOptions = Omit<RunOptions, 'name'>;
+export type ResourceRequestOptions = Omit<CallOptions, 'name'>;
 
 /** The methods, ready to be registered. */
 export interface ResourceHandlers {
@@ -44,13 +46,13 @@ export function createResourceHandlers(instance: string, templates: readonly Res
       const values = readValues(start, uri);
       const template = templates.find(({ variables }) => variables.length === values?.length);
       if (!values || !template) throw new ResourceNotFoundError(uri, notOurs(uri, byUri.keys()));
-      const result = await run('resources/read', options, (signal) => template.read(values, { signal }), uri);
-      return { contents: [{ uri, mimeType: MIME_TYPE, text: JSON.stringify(result) }] };
+      const { text } = await run('resources/read', options, (context) => template.read(values, context), uri);
+      return { contents: [{ uri, mimeType: MIME_TYPE, text }] };
     },
     async complete({ ref, argument, context }, options) {
       const complete = findCompletion(ref, argument.name, byUri);
       const request = { typed: argument.value, chosen: context?.arguments ?? {}, limit: MAX_COMPLETIONS + 1 };
-      const found = await run('completion/complete', options, (signal) => complete(request, { signal }));
+      const { value: found } = await run('completion/complete', options, (context) => complete(request, context));
       return { completion: { values: found.slice(0, MAX_COMPLETIONS), hasMore: found.length > MAX_COMPLETIONS } };
     },
   };
@@ -95,24 +97,38 @@ function invalid(message: string): ProtocolError {
   return new ProtocolError(ProtocolErrorCode.InvalidParams, message);
 }
 
-async function run<T>(
+/** The result, and the text of it. */
+interface Done<T> {
+  value: T;
+  text: string;
+}
+
+async function run<T extends TableResult | string[]>(
   name: string,
   options: ResourceRequestOptions,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (context: ToolContext) => Promise<T>,
   uri?: string,
-): Promise<T> {
-  const started = performance.now();
-  const outcome = await runBounded(work, { ...options, name });
-  options.logger.info(
+): Promise<Done<T>> {
+  const startedAt = performance.now();
+  const refusal = options.audit?.refuse();
+  const span = options.observed?.span;
+  const outcome: RunOutcome<T> = refusal
+    ? { kind: 'failed', failure: refusal }
+    : await runBounded((signal) => work({ signal, span }), { ...options, name });
+  const value = outcome.kind === 'done' ? outcome.value : undefined;
+  const text = value === undefined ? '' : JSON.stringify(value);
+  const withheld = reportCall(
     {
-      [LOG_FIELD.TOOL]: name,
-      [LOG_FIELD.STATUS]: outcome.kind === 'done' ? 'ok' : outcome.failure.code,
-      [LOG_FIELD.DURATION_MS]: Math.round((performance.now() - started) * 10) / 10,
+      status: outcome.kind === 'done' ? 'ok' : outcome.failure.code,
+      bytes: Buffer.byteLength(text),
+      result: value && 'rowCount' in value ? value : undefined,
+      durationMs: millisecondsSince(startedAt),
     },
-    'call',
+    { ...options, name, audit: refusal ? undefined : options.audit },
   );
-  if (outcome.kind === 'done') return outcome.value;
-  throw toProtocolError(outcome.failure, uri);
+  if (withheld) throw toProtocolError(withheld, uri);
+  if (outcome.kind === 'failed') throw toProtocolError(outcome.failure, uri);
+  return { value: outcome.value, text };
 }
 
 function toProtocolError(failure: Failure, uri: string | undefined): Error {

@@ -3,18 +3,20 @@ import type { Readable, Writable } from 'node:stream';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { createService, type Readiness } from '@database-mcp/service';
+import { openAuditLog } from './audit-log.ts';
 import { createHttpEndpoint } from './http-endpoint.ts';
 import { createServerFactory, type ServerDefinition, type ServerFactory } from './server-factory.ts';
 import { createSseEndpoint } from './sse-endpoint.ts';
 import { createStdioTransport } from './stdio-transport.ts';
 
 /** Options of {@link serveMcp}. */
-export interface ServeOptions extends ServerDefinition {
-  transport: 'streamable-http' | 'stdio';
+export interface ServeOptions extends Omit<ServerDefinition, 'audit'> {
   host: string;
   port: number;
   allowedHosts: readonly string[];
   allowedOrigins: readonly string[];
+  /** Path of the audit log; undefined for none. */
+  auditLog?: string | undefined;
   /** Whether the database can be used now; `/ready` answers with it. */
   ready: () => Promise<Readiness>;
   /** The process's own streams, used by the stdio transport. */
@@ -31,10 +33,14 @@ export interface ServingMcp {
   close(): Promise<void>;
 }
 
-/** Starts serving. Rejects with a clear message when the port is taken. */
-export function serveMcp(options: ServeOptions): Promise<ServingMcp> {
-  const factory = createServerFactory(options);
-  return options.transport === 'stdio' ? serveOverStdio(options, factory) : serveOverHttp(options, factory);
+/** Starts serving. Rejects with a clear message when the port is taken or the audit log cannot be opened. */
+export async function serveMcp(options: ServeOptions): Promise<ServingMcp> {
+  const audit = options.auditLog === undefined ? undefined : openAuditLog(options.auditLog, options.instance);
+  const factory = createServerFactory({ ...options, audit });
+  const serving = await (options.transport === 'stdio'
+    ? serveOverStdio(options, factory)
+    : serveOverHttp(options, factory));
+  return { ...serving, close: () => serving.close().finally(() => audit?.close()) };
 }
 
 async function serveOverHttp(options: ServeOptions, factory: ServerFactory): Promise<ServingMcp> {

@@ -2,10 +2,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ProtocolError, ProtocolErrorCode, Server, type McpServerFactory } from '@modelcontextprotocol/server';
 import { closestName } from '@database-mcp/errors';
-import type { Logger } from '@database-mcp/telemetry';
+import { NO_TELEMETRY, type Logger, type Telemetry } from '@database-mcp/telemetry';
+import type { AuditLog } from './audit-log.ts';
+import { createCallScope, type RequestContext } from './call-scope.ts';
 import { callTool } from './call-tool.ts';
 import type { ResourceTemplate } from './define-resource.ts';
 import type { Tool } from './define-tool.ts';
+import { createRequestSpans, type RequestSpans } from './request-spans.ts';
 import { createResourceHandlers, type ResourceHandlers, type ResourceRequestOptions } from './resource-handlers.ts';
 import { TABLE_RESULT_SCHEMA } from './table-result.ts';
 
@@ -24,6 +27,13 @@ export interface ServerDefinition {
   resourceTemplates?: readonly ResourceTemplate[];
   timeoutMs: number;
   logger: Logger;
+  transport: 'streamable-http' | 'stdio';
+  /** Default: none. */
+  telemetry?: Telemetry;
+  /** Whether spans hold arguments and results. Default: no. */
+  traceContent?: boolean;
+  /** Default: none. */
+  audit?: AuditLog | undefined;
 }
 
 /** A factory for the SDK's entry points, and the means to wait for calls in progress. */
@@ -52,7 +62,14 @@ export function createServerFactory(definition: ServerDefinition): ServerFactory
       inProgress.delete(call);
     }
   };
-  const { instance, timeoutMs, logger, resourceTemplates = [] } = definition;
+  const { instance, resourceTemplates = [], telemetry = NO_TELEMETRY, traceContent = false } = definition;
+  const toScope = createCallScope({ ...definition, telemetry });
+  const observe = createRequestSpans({
+    telemetry,
+    transport: definition.transport,
+    toolNames: new Set(tools.keys()),
+    recordsContent: traceContent,
+  });
   const resources = resourceTemplates.length > 0 ? createResourceHandlers(instance, resourceTemplates) : undefined;
   const hint = { ttlMs: LIST_TTL_MS, cacheScope: 'public' as const };
   const cacheHints = {
@@ -70,15 +87,16 @@ export function createServerFactory(definition: ServerDefinition): ServerFactory
         cacheHints,
       },
     );
+    const spans = observe && observeConnection(server, observe);
     server.setRequestHandler('tools/list', () => ({ tools: published }));
     server.setRequestHandler('tools/call', async (request, context) => {
       const { name, arguments: args } = request.params;
       const tool = tools.get(name);
       if (!tool) throw unknownTool(name, tools.keys());
-      return await track(callTool(tool, args, { name, signal: context.mcpReq.signal, timeoutMs, logger }));
+      return await track(callTool(tool, args, { name, ...toScope(context, server, spans?.()) }));
     });
     if (resources) {
-      serveResources(server, resources, (signal) => ({ signal, timeoutMs, logger }), track);
+      serveResources(server, resources, (context) => toScope(context, server, spans?.()), track);
     }
     return server;
   };
@@ -94,20 +112,34 @@ export function createServerFactory(definition: ServerDefinition): ServerFactory
   };
 }
 
+/** A server is connected once; what its requests are observed by is known from then on. */
+function observeConnection(
+  server: Server,
+  observe: NonNullable<ReturnType<typeof createRequestSpans>>,
+): () => RequestSpans | undefined {
+  const connect = server.connect.bind(server);
+  let spans: RequestSpans | undefined;
+  server.connect = (transport) => {
+    spans = observe(transport);
+    return connect(transport);
+  };
+  return () => spans;
+}
+
 /** Which tables there are is the database's to say and changes at any time, so the list is empty and templates lead to all. */
 function serveResources(
   server: Server,
   resources: ResourceHandlers,
-  toOptions: (signal: AbortSignal) => ResourceRequestOptions,
+  toOptions: (context: RequestContext) => ResourceRequestOptions,
   track: <T>(call: Promise<T>) => Promise<T>,
 ): void {
   server.setRequestHandler('resources/list', () => ({ resources: [] }));
   server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: resources.templates }));
-  server.setRequestHandler('resources/read', ({ params }, { mcpReq }) =>
-    track(resources.read(params.uri, toOptions(mcpReq.signal))),
+  server.setRequestHandler('resources/read', ({ params }, context) =>
+    track(resources.read(params.uri, toOptions(context))),
   );
-  server.setRequestHandler('completion/complete', ({ params }, { mcpReq }) =>
-    track(resources.complete(params, toOptions(mcpReq.signal))),
+  server.setRequestHandler('completion/complete', ({ params }, context) =>
+    track(resources.complete(params, toOptions(context))),
   );
 }
 

@@ -1,7 +1,7 @@
 /** The settings that all database servers share. */
 import { z } from 'zod';
 import type { Setting } from '@database-mcp/config';
-import { LOG_LEVELS } from '@database-mcp/telemetry';
+import { LOG_LEVELS, TELEMETRY_SETTINGS } from '@database-mcp/telemetry';
 
 const list = z
   .string()
@@ -48,6 +48,15 @@ export function serverSettings(defaults: { instance: string; port: number }) {
     maxRows: { env: 'MCP_MAX_ROWS', schema: whole(1, 100_000, 1_000) },
     maxBytes: { env: 'MCP_MAX_BYTES', schema: whole(1_000, 10_000_000, 100_000) },
     maxCellBytes: { env: 'MCP_MAX_CELL_BYTES', schema: whole(100, 1_000_000, 10_000) },
+    auditLog: { env: 'MCP_AUDIT_LOG', schema: z.string().min(1).optional() },
+    traceContent: {
+      env: 'MCP_TRACE_CONTENT',
+      schema: z
+        .enum(['true', 'false'], 'it must be true or false')
+        .default('false')
+        .transform((text) => text === 'true'),
+    },
+    ...TELEMETRY_SETTINGS,
     timeoutMs: { env: 'MCP_TIMEOUT_MS', schema: whole(100, 600_000, 30_000) },
   } satisfies Record<string, Setting>;
 }

@@ -9,6 +9,8 @@ import type { JSONRPCMessage, McpServerFactory, Transport } from '@modelcontextp
 import { JSON_RPC_ERROR, toJsonRpcError } from '@database-mcp/errors';
 import { sendJson, type RawHandler } from '@database-mcp/service';
 import type { Logger } from '@database-mcp/telemetry';
+import { toHeaders } from './http-endpoint.ts';
+import { rememberPeer } from './peer.ts';
 import { readMessage } from './read-message.ts';
 
 /** The two endpoints, and how they end. */
@@ -112,7 +114,9 @@ async function receive(session: Session, request: IncomingMessage, response: Ser
     return refuse(response, 400, 'The body is not a JSON-RPC message.');
   }
   response.writeHead(202, { 'content-length': 0 }).end();
-  for (const message of messages) session.transport.onmessage?.(message as JSONRPCMessage);
+  const webRequest = new Request('http://localhost/messages', { headers: toHeaders(request) });
+  rememberPeer(webRequest, request.socket);
+  for (const message of messages) session.transport.onmessage?.(message as JSONRPCMessage, { request: webRequest });
 }
 
 function isJsonRpc(value: unknown): boolean {

@@ -3,8 +3,6 @@ import { createHash } from 'node:crypto';
 
 /** A statement without its values. */
 export interface StatementDescription {
-  /** `db.operation.name`, only where the database's interface names the operation itself. */
-  operation?: string;
   /** `db.query.summary`: the operation and what it works on, such as `SELECT country`. */
   summary?: string;
   /** `db.query.text`: every literal is `?`, comments are gone. Absent when the statement could not be read. */

@@ -1,6 +1,10 @@
 import { pino, type Logger as PinoLogger } from 'pino';
+import { toLoggedError } from './log-error.ts';
 
-/** The process's logger: JSON lines on standard error (standard output belongs to MCP when the transport is stdio). */
+/**
+ * The process's logger: JSON lines on standard error (standard output belongs to MCP when the transport is stdio). An error
+ * is logged as `{ err }` with a text beside it; without a text, or as the first argument, its message would be the text.
+ */
 export type Logger = PinoLogger;
 
 /** Log levels, most to least talkative. */
@@ -24,6 +28,8 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
     level: options.level,
     base: { service: options.service },
     timestamp: pino.stdTimeFunctions.isoTime,
+    // The usual one writes the message, which may repeat a statement or a password.
+    serializers: { err: toLoggedError },
   };
   if (!options.pretty) return pino(settings, pino.destination({ dest: 2, sync: true }));
   const { default: pretty } = await import('pino-pretty');
