@@ -117,6 +117,12 @@ export function toToolError(error: unknown, { addedLines }: ErrorContext = { add
   );
 }
 
+/** Neo4j's own code of an error that was mapped, such as `Neo.ClientError.Statement.SyntaxError`. */
+export function codeOf(error: unknown): string | undefined {
+  const cause = error instanceof ToolError ? error.cause : error;
+  return isDriverError(cause) && cause.code.startsWith('Neo.') ? cause.code : undefined;
+}
+
 /** Thrown by the driver when a value has no JavaScript form, such as a time zone that Node does not know. */
 export function toUnreadableValueError(column: string, cause: unknown): ToolError {
   return new ToolError(

@@ -5,11 +5,21 @@
  */
 import neo4j, { type Driver, type Notification, type Plan, type Result, type Session } from 'neo4j-driver';
 import { ToolError } from '@database-mcp/errors';
-import type { Cell, Column } from '@database-mcp/mcp-kit';
+import {
+  createDatabaseTelemetry,
+  type Cell,
+  type Column,
+  type DatabaseTelemetry,
+  type OperationReport,
+  type ToolContext,
+} from '@database-mcp/mcp-kit';
+import { NO_TELEMETRY, type Telemetry } from '@database-mcp/telemetry';
 import type { PlanOperator, StatementPlan, Verdict } from './access-policy.ts';
 import { guardConnections } from './bolt-guards.ts';
-import { toToolError, toUnreadableValueError } from './database-errors.ts';
+import { codeOf, toToolError, toUnreadableValueError } from './database-errors.ts';
+import { describeStatement } from './describe-statement.ts';
 import type { Parameters } from './parameters.ts';
+import { readPool } from './pool-state.ts';
 import { NULL_TYPE, toTypedCell, unifyTypes, type ValueKind } from './values.ts';
 
 /** Where Neo4j is, who logs in, and how long a statement may take. */
@@ -19,6 +29,8 @@ export interface DatabaseOptions {
   password?: string | undefined;
   database?: string | undefined;
   timeoutMs: number;
+  /** Default: none. */
+  telemetry?: Telemetry;
 }
 
 /** A statement to read with. */
@@ -53,18 +65,19 @@ export interface DatabaseRole {
   access: string;
 }
 
-/** The operations that tools need. Each ends its statement when the signal is aborted. */
+/** The operations that tools need. Each ends its statement when the signal of the call is aborted. */
 export interface Database {
   /** Gives rows to `take` until it answers false, and fetches hardly more than that. */
-  read(statement: Statement, take: (row: Cell[]) => boolean, signal: AbortSignal): Promise<ReadOutcome>;
+  read(statement: Statement, take: (row: Cell[]) => boolean, context: ToolContext): Promise<ReadOutcome>;
   /** Names in use, at most some seconds old. */
-  listNames(kind: NameKind, signal: AbortSignal): Promise<readonly string[]>;
-  describeRole(signal: AbortSignal): Promise<DatabaseRole>;
+  listNames(kind: NameKind, context: ToolContext): Promise<readonly string[]>;
+  describeRole(context: ToolContext): Promise<DatabaseRole>;
   /** Rejects when Neo4j cannot be used now. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
+const DEFAULT_PORT = 7687;
 /** Rows in one batch. 10 to 1000 made little difference in time (25–40 ms for 1001 rows); few rows bound the memory. */
 const FETCH_SIZE = 10;
 const MAX_CONNECTIONS = 10;
@@ -88,25 +101,34 @@ const EXPLAIN = 'EXPLAIN\n';
 export function createDatabase(options: DatabaseOptions): Database {
   const driver = openDriver(options);
   const withSession = createSessions(driver, options.database);
+  const telemetry = openTelemetry(options);
+  telemetry.observePool(() => readPool(driver, MAX_CONNECTIONS));
   const timeout = BigInt(Math.max(options.timeoutMs - TIMEOUT_MARGIN_MS, Math.ceil(options.timeoutMs / 2)));
   const run = (session: Session, cypher: string, params: Parameters = {}): Result =>
     session.run(cypher, params, { timeout });
 
+  const observe = <T>(context: ToolContext, cypher: string, work: (report: OperationReport) => Promise<T>) =>
+    telemetry.observe({ context, describe: () => describeStatement(cypher) }, work);
+
   const database: Database = {
-    read: ({ cypher, params, check }, take, signal) =>
-      withSession(signal, async (session) => {
+    read: ({ cypher, params, check }, take, context) =>
+      withSession(context.signal, async (session) => {
         let remarks: Remark[] = [];
         if (check) {
-          const summary = await mapErrors(run(session, EXPLAIN + cypher, params).summary(), 1);
+          const explain = EXPLAIN + cypher;
+          const summary = await observe(context, explain, () => mapErrors(run(session, explain, params).summary(), 1));
           refuseUnlessAllowed(check({ queryType: summary.queryType, operators: toOperators(summary.plan) }));
           remarks = summary.notifications.map(toRemark);
         }
-        return { columns: await mapErrors(takeRows(run(session, cypher, params), take)), remarks };
+        const columns = await observe(context, cypher, (report) =>
+          mapErrors(takeRows(run(session, cypher, params), countRows(take, report))),
+        );
+        return { columns, remarks };
       }),
-    listNames: createNameLists((cypher, take, signal) => database.read({ cypher }, take, signal)),
-    async describeRole(signal) {
-      const [component] = await readAll(database, 'CALL dbms.components() YIELD name, versions, edition', signal);
-      const [user] = await readAll(database, 'SHOW CURRENT USER YIELD user, roles', signal);
+    listNames: createNameLists((cypher, take, context) => database.read({ cypher }, take, context)),
+    async describeRole(context) {
+      const [component] = await readAll(database, 'CALL dbms.components() YIELD name, versions, edition', context);
+      const [user] = await readAll(database, 'SHOW CURRENT USER YIELD user, roles', context);
       const [server, versions, edition] = component ?? [];
       const version = Array.isArray(versions) ? String(versions[0]) : 'unknown';
       return { server: `${String(server)} ${String(edition)}`, version, access: describeAccess(user?.[1]) };
@@ -134,6 +156,29 @@ function openDriver({ uri, username, password }: DatabaseOptions): Driver {
   });
   guardConnections(driver);
   return driver;
+}
+
+function openTelemetry({ uri, database, telemetry = NO_TELEMETRY }: DatabaseOptions): DatabaseTelemetry {
+  const { hostname, port } = new URL(uri);
+  return createDatabaseTelemetry(
+    {
+      system: 'neo4j',
+      namespace: database,
+      address: hostname,
+      port: port === '' ? DEFAULT_PORT : Number(port),
+      defaultPort: DEFAULT_PORT,
+      statusOf: codeOf,
+    },
+    telemetry,
+  );
+}
+
+function countRows(take: (row: Cell[]) => boolean, report: OperationReport): (row: Cell[]) => boolean {
+  report.rows = 0;
+  return (row) => {
+    report.rows = (report.rows ?? 0) + 1;
+    return take(row);
+  };
 }
 
 type WithSession = <T>(signal: AbortSignal, work: (session: Session) => Promise<T>) => Promise<T>;
@@ -229,23 +274,23 @@ const NAME_QUERIES: Readonly<Record<NameKind, string>> = {
 };
 
 function createNameLists(
-  read: (cypher: string, take: (row: Cell[]) => boolean, signal: AbortSignal) => Promise<unknown>,
+  read: (cypher: string, take: (row: Cell[]) => boolean, context: ToolContext) => Promise<unknown>,
 ): Database['listNames'] {
   const cache = new Map<NameKind, { names: readonly string[]; until: number }>();
-  return async (kind, signal) => {
+  return async (kind, context) => {
     const cached = cache.get(kind);
     if (cached && cached.until > performance.now()) return cached.names;
     const names: string[] = [];
-    await read(NAME_QUERIES[kind], ([name]) => names.push(String(name)) < MAX_NAMES, signal);
+    await read(NAME_QUERIES[kind], ([name]) => names.push(String(name)) < MAX_NAMES, context);
     names.sort();
     cache.set(kind, { names, until: performance.now() + NAMES_TTL_MS });
     return names;
   };
 }
 
-async function readAll(database: Database, cypher: string, signal: AbortSignal): Promise<Cell[][]> {
+async function readAll(database: Database, cypher: string, context: ToolContext): Promise<Cell[][]> {
   const rows: Cell[][] = [];
-  await database.read({ cypher }, (row) => rows.push(row) < 100, signal);
+  await database.read({ cypher }, (row) => rows.push(row) < 100, context);
   return rows;
 }
 

@@ -1,4 +1,5 @@
 /** Remembers collections for a few seconds, so that a search is one request and not two. */
+import type { ToolContext } from '@database-mcp/mcp-kit';
 import type { Collection } from './collection.ts';
 import type { Database } from './database.ts';
 
@@ -10,9 +11,9 @@ export interface CachedCollection {
 
 /** Looks collections up by name. */
 export interface CollectionCache {
-  get(name: string, signal: AbortSignal): Promise<CachedCollection>;
+  get(name: string, context: ToolContext): Promise<CachedCollection>;
   /** Asks Qdrant in any case. */
-  refresh(name: string, signal: AbortSignal): Promise<Collection>;
+  refresh(name: string, context: ToolContext): Promise<Collection>;
   forget(name: string): void;
 }
 
@@ -24,14 +25,14 @@ const MAX_ENTRIES = 500;
 export function createCollectionCache(database: Database): CollectionCache {
   const entries = new Map<string, { collection: Collection; until: number }>();
   const cache: CollectionCache = {
-    async get(name, signal) {
+    async get(name, context) {
       const entry = entries.get(name);
       if (entry && entry.until > performance.now()) return { collection: entry.collection, isFresh: false };
-      return { collection: await cache.refresh(name, signal), isFresh: true };
+      return { collection: await cache.refresh(name, context), isFresh: true };
     },
-    async refresh(name, signal) {
+    async refresh(name, context) {
       entries.delete(name);
-      const collection = await database.getCollection(name, signal);
+      const collection = await database.getCollection(name, context);
       // The oldest entry comes first in a Map.
       const [oldest] = entries.size >= MAX_ENTRIES ? entries.keys() : [];
       if (oldest !== undefined) entries.delete(oldest);

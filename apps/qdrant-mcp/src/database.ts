@@ -4,8 +4,23 @@
  */
 import { Pool, type Dispatcher } from 'undici';
 import { closestName, ToolError } from '@database-mcp/errors';
+import {
+  createDatabaseTelemetry,
+  type DatabaseTelemetry,
+  type OperationReport,
+  type ToolContext,
+} from '@database-mcp/mcp-kit';
+import { NO_TELEMETRY, type Telemetry } from '@database-mcp/telemetry';
 import { toCollection, type Collection } from './collection.ts';
-import { isStaleConnection, notQdrantError, silentError, toAnswerError, toConnectionError } from './http-failure.ts';
+import { describeRequest, type Operation } from './describe-statement.ts';
+import {
+  isStaleConnection,
+  notQdrantError,
+  silentError,
+  statusOf,
+  toAnswerError,
+  toConnectionError,
+} from './http-failure.ts';
 import { describeAccess } from './key-access.ts';
 import { field, isObject, parseExactJson, printExactJson, type Json, type JsonObject } from './values.ts';
 
@@ -13,6 +28,8 @@ import { field, isObject, parseExactJson, printExactJson, type Json, type JsonOb
 export interface DatabaseOptions {
   url: string;
   apiKey?: string | undefined;
+  /** Default: none. */
+  telemetry?: Telemetry;
 }
 
 /** One search by a dense vector. */
@@ -42,21 +59,22 @@ export interface DatabaseRole {
   access: string;
 }
 
-/** The operations that tools need. Each ends its request when the signal is aborted. */
+/** The operations that tools need. Each ends its request when the signal of the call is aborted. */
 export interface Database {
   /** All names, sorted. */
-  listCollections(signal: AbortSignal): Promise<string[]>;
+  listCollections(context: ToolContext): Promise<string[]>;
   /** Throws NOT_FOUND with the nearest name. */
-  getCollection(name: string, signal: AbortSignal): Promise<Collection>;
-  search(request: SearchRequest, signal: AbortSignal): Promise<Hit[]>;
+  getCollection(name: string, context: ToolContext): Promise<Collection>;
+  search(request: SearchRequest, context: ToolContext): Promise<Hit[]>;
   /** Payloads of the first points, whole floats told apart from integers. */
-  samplePayloads(collection: string, limit: number, signal: AbortSignal): Promise<JsonObject[]>;
-  describeRole(signal: AbortSignal): Promise<DatabaseRole>;
+  samplePayloads(collection: string, limit: number, context: ToolContext): Promise<JsonObject[]>;
+  describeRole(context: ToolContext): Promise<DatabaseRole>;
   /** Rejects when Qdrant cannot be used now. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
+const DEFAULT_PORT = 6333;
 /** Two searches with large payloads on each of a few parallel calls stay far below the memory of a small container. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** More than one list call opens at once, so that searches never wait behind it. */
@@ -78,46 +96,57 @@ export function createDatabase(options: DatabaseOptions): Database {
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  const send = createSender(pool, base, options.apiKey);
+  const telemetry = openTelemetry(url, options, pool);
+  const exchange = createSender(pool, base, options.apiKey);
+  const send: Send = (call, context) => {
+    const { operation, collection } = call;
+    const describe = () => describeRequest(operation, collection);
+    return telemetry.observe({ context, operation, collection, describe }, (report) => exchange(call, context, report));
+  };
 
-  const listCollections = async (signal: AbortSignal): Promise<string[]> => {
-    const result = await send({ method: 'GET', path: '/collections' }, signal);
+  const listCollections = async (context: ToolContext): Promise<string[]> => {
+    const result = await send(LIST, context);
     const collections = field(result, 'collections');
     if (!Array.isArray(collections)) throw notQdrantError('no list of collections');
     return collections.map((collection) => String(field(collection, 'name'))).toSorted();
   };
-  const onCollection = async (name: string, call: Call, signal: AbortSignal): Promise<Json> => {
+  const onCollection = async (name: string, call: Call, context: ToolContext): Promise<Json> => {
     try {
-      return await send({ ...call, path: `/collections/${toPathSegment(name)}${call.path}` }, signal);
+      const path = `/collections/${toPathSegment(name)}${call.path}`;
+      return await send({ ...call, path, collection: name }, context);
     } catch (error) {
       if (!(error instanceof ToolError) || error.code !== 'NOT_FOUND') throw error;
-      const names = await listCollections(signal).catch((): string[] => []);
+      const names = await listCollections(context).catch((): string[] => []);
       throw names.includes(name) ? error : toUnknownCollection(name, names);
     }
   };
 
   return {
     listCollections,
-    getCollection: async (name, signal) => toCollection(await onCollection(name, { method: 'GET', path: '' }, signal)),
-    async search(request, signal) {
-      const body = {
-        query: request.vector,
-        ...(request.using === '' ? {} : { using: request.using }),
-        ...(request.filter ? { filter: request.filter } : {}),
-        limit: request.limit,
-        ...(request.offset ? { offset: request.offset } : {}),
-        with_payload: request.withPayload,
+    getCollection: async (name, context) =>
+      toCollection(await onCollection(name, { operation: 'get_collection', method: 'GET', path: '' }, context)),
+    async search(request, context) {
+      const call: Call = {
+        operation: 'query_points',
+        method: 'POST',
+        path: '/points/query',
+        body: toSearchBody(request),
       };
-      const call: Call = { method: 'POST', path: '/points/query', body };
-      return pointsOf(await onCollection(request.collection, call, signal)).map(toHit);
+      return pointsOf(await onCollection(request.collection, call, context)).map(toHit);
     },
-    async samplePayloads(collection, limit, signal) {
+    async samplePayloads(collection, limit, context) {
       const body = { limit, with_payload: true, with_vector: false };
-      const call: Call = { method: 'POST', path: '/points/scroll', body, wholeFloats: true };
-      return pointsOf(await onCollection(collection, call, signal)).map((point) => toHit(point).payload);
+      const call: Call = {
+        operation: 'scroll_points',
+        method: 'POST',
+        path: '/points/scroll',
+        body,
+        wholeFloats: true,
+      };
+      return pointsOf(await onCollection(collection, call, context)).map((point) => toHit(point).payload);
     },
-    async describeRole(signal) {
-      const about = await send({ method: 'GET', path: '/', isBare: true }, signal);
+    async describeRole(context) {
+      const about = await send({ operation: 'root', method: 'GET', path: '/', isBare: true }, context);
       return {
         server: String(field(about, 'title') ?? 'unknown'),
         version: String(field(about, 'version') ?? 'unknown'),
@@ -126,7 +155,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     async ping() {
       const limit = AbortSignal.timeout(PING_TIMEOUT_MS);
-      await send({ method: 'GET', path: '/collections' }, limit).catch((error: unknown) => {
+      // A probe is no work of anybody's, so nothing is told of it.
+      await exchange(LIST, { signal: limit }, {}).catch((error: unknown) => {
         throw limit.aborted ? silentError(PING_TIMEOUT_MS, error) : error;
       });
     },
@@ -137,6 +167,8 @@ export function createDatabase(options: DatabaseOptions): Database {
 
 /** A request to Qdrant. Only endpoints that read are ever written here. */
 interface Call {
+  operation: Operation;
+  collection?: string;
   method: 'GET' | 'POST';
   path: string;
   body?: unknown;
@@ -145,9 +177,29 @@ interface Call {
   isBare?: boolean;
 }
 
-type Send = (call: Call, signal: AbortSignal) => Promise<Json>;
+const LIST: Call = { operation: 'get_collections', method: 'GET', path: '/collections' };
 
-function createSender(pool: Pool, base: string, apiKey: string | undefined): Send {
+type Send = (call: Call, context: ToolContext) => Promise<Json>;
+type Exchange = (call: Call, context: ToolContext, report: OperationReport) => Promise<Json>;
+
+function openTelemetry({ hostname, port, protocol }: URL, options: DatabaseOptions, pool: Pool): DatabaseTelemetry {
+  const usual = protocol === 'https:' ? 443 : 80;
+  const target = {
+    system: 'qdrant',
+    address: hostname,
+    port: port === '' ? usual : Number(port),
+    defaultPort: DEFAULT_PORT,
+    statusOf,
+  };
+  const telemetry = createDatabaseTelemetry(target, options.telemetry ?? NO_TELEMETRY);
+  telemetry.observePool(() => {
+    const { connected, free, queued } = pool.stats;
+    return { used: connected - free, idle: free, pending: queued, max: MAX_CONNECTIONS };
+  });
+  return telemetry;
+}
+
+function createSender(pool: Pool, base: string, apiKey: string | undefined): Exchange {
   const headers = { accept: 'application/json', ...(apiKey === undefined ? {} : { 'api-key': apiKey }) };
   const attempt = async (call: Call, signal: AbortSignal): Promise<Json> => {
     const response = await pool.request({
@@ -164,13 +216,15 @@ function createSender(pool: Pool, base: string, apiKey: string | undefined): Sen
     }
     return readAnswer(call, text);
   };
-  return async (call, signal) => {
+  return async (call, { signal }, report) => {
     try {
-      return await attempt(call, signal).catch((error: unknown) => {
+      const answer = await attempt(call, signal).catch((error: unknown) => {
         // Every call only reads, so that sending it again is harmless.
         if (isStaleConnection(error) && !signal.aborted) return attempt(call, signal);
         throw error;
       });
+      report.rows = countItems(answer);
+      return answer;
     } catch (error) {
       if (signal.aborted || error instanceof ToolError) throw error;
       throw toConnectionError(error) ?? error;
@@ -207,6 +261,23 @@ function readAnswer(call: Call, text: string): Json {
   const result = field(answer, 'result');
   if (result === undefined) throw notQdrantError('JSON without a result');
   return result;
+}
+
+function toSearchBody(request: SearchRequest): object {
+  return {
+    query: request.vector,
+    ...(request.using === '' ? {} : { using: request.using }),
+    ...(request.filter ? { filter: request.filter } : {}),
+    limit: request.limit,
+    ...(request.offset ? { offset: request.offset } : {}),
+    with_payload: request.withPayload,
+  };
+}
+
+/** Points or collections of an answer; one thing counts as one. */
+function countItems(answer: Json): number {
+  const items = field(answer, 'points') ?? field(answer, 'collections');
+  return Array.isArray(items) ? items.length : 1;
 }
 
 function pointsOf(result: Json): Json[] {

@@ -3,11 +3,8 @@ import { test } from 'node:test';
 import { describeRequest, describeSearch } from './describe-statement.ts';
 
 test('a request is described by operation and collection', () => {
-  assert.deepEqual(describeRequest('query_points', 'countries'), {
-    operation: 'query_points',
-    summary: 'query_points countries',
-  });
-  assert.deepEqual(describeRequest('get_collections'), { operation: 'get_collections', summary: 'get_collections' });
+  assert.deepEqual(describeRequest('query_points', 'countries'), { summary: 'query_points countries' });
+  assert.deepEqual(describeRequest('get_collections'), { summary: 'get_collections' });
 });
 
 const SEARCHES: { filter: unknown; text: string; why: string }[] = [

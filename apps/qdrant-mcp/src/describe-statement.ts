@@ -7,7 +7,7 @@ export type Operation = 'query_points' | 'scroll_points' | 'get_collection' | 'g
 
 /** Describes a request. */
 export function describeRequest(operation: Operation, collection?: string): StatementDescription {
-  return { operation, summary: toSummary(operation, collection === undefined ? [] : [collection]) };
+  return { summary: toSummary(operation, collection === undefined ? [] : [collection]) };
 }
 
 /** Describes a search as its caller wrote it; the names of payload keys stay, what they are compared with does not. */

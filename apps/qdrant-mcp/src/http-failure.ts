@@ -19,7 +19,13 @@ const DOWN_HINT =
 /** The error for an answer; `secret` never appears in it. */
 export function toAnswerError(failure: HttpFailure, secret: string | undefined): ToolError {
   const said = cleanMessage(errorTextOf(failure.text), secret);
-  return new ToolError(classify(failure, said));
+  return new ToolError(classify(failure, said), { cause: { status: failure.status } });
+}
+
+/** The HTTP status that an error came with. */
+export function statusOf(error: unknown): string | undefined {
+  const { cause } = error instanceof ToolError ? error : {};
+  return typeof cause === 'object' && cause !== null && 'status' in cause ? String(cause.status) : undefined;
 }
 
 function classify({ status, retryAfter }: HttpFailure, said: string): Failure {

@@ -2,7 +2,7 @@
 import { ConfigError } from '@database-mcp/config';
 import { serveMcp } from '@database-mcp/mcp-kit';
 import { stopOnSignals } from '@database-mcp/service';
-import { createLogger } from '@database-mcp/telemetry';
+import { createLogger, startTelemetry } from '@database-mcp/telemetry';
 import manifest from '../package.json' with { type: 'json' };
 import { describeConfig, loadConfig } from './config.ts';
 import { createDatabase } from './database.ts';
@@ -17,7 +17,14 @@ try {
   const config = loadConfig({ env: process.env, argv: process.argv.slice(2) });
   const logger = await createLogger({ service: NAME, level: config.logLevel, pretty: process.stderr.isTTY === true });
   logger.info({ config: describeConfig(config) }, 'starting');
-  const database = createDatabase(config);
+  const telemetry = await startTelemetry({
+    service: NAME,
+    version: manifest.version,
+    host: config.host,
+    settings: config,
+    logger,
+  });
+  const database = createDatabase({ ...config, telemetry });
   const serving = await serveMcp({
     ...config,
     name: NAME,
@@ -25,6 +32,7 @@ try {
     instructions: INSTRUCTIONS,
     tools: createTools(database, config),
     logger,
+    telemetry,
     ready: () =>
       database.ping().then(
         () => ({ ready: true }),
@@ -32,11 +40,15 @@ try {
       ),
     stdio: { input: process.stdin, output: process.stdout },
   });
-  const stop = (): Promise<void> => serving.close().then(() => database.close());
+  const stop = async (): Promise<void> => {
+    await serving.close();
+    await database.close();
+    await telemetry.close();
+  };
   stopOnSignals(process, stop, (error) => logger.error({ err: error }, 'the end was not orderly'));
   void serving.ended.then(stop).then(() => process.exit(0));
   logger.info({ url: serving.url, transport: config.transport }, 'serving');
-  await database.describeRole(AbortSignal.timeout(ROLE_TIMEOUT_MS)).then(
+  await database.describeRole({ signal: AbortSignal.timeout(ROLE_TIMEOUT_MS) }).then(
     (role) => logger.info({ role }, 'database role'),
     (error: Error) => logger.warn({ reason: error.message }, 'Qdrant cannot be used yet; calls will fail until it can'),
   );

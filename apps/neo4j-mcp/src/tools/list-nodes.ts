@@ -5,9 +5,11 @@ import {
   READ_ONLY_ANNOTATIONS,
   type ResultLimits,
   type Tool,
+  type ToolContext,
 } from '@database-mcp/mcp-kit';
 import { z } from 'zod';
 import type { Database, Statement } from '../database.ts';
+import { describeStatement } from '../describe-statement.ts';
 import { limitArgument, tellHowToGoOn } from '../row-limit.ts';
 
 /** Labels in the hint of an unknown one. */
@@ -24,11 +26,12 @@ export function createListNodesTool(database: Database, limits: ResultLimits): T
       limit: limitArgument(limits),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
-    async run({ label, limit }, { signal }) {
+    describe: ({ label }) => describeStatement(toStatement(label).cypher),
+    async run({ label, limit }, context) {
       const collector = createRowCollector({ ...limits, maxRows: limit });
-      const { columns } = await database.read(toStatement(label), collector.push, signal);
+      const { columns } = await database.read(toStatement(label), collector.push, context);
       const result = collector.finish(columns);
-      if (result.rowCount === 0) await assertLabelExists(label, database, signal);
+      if (result.rowCount === 0) await assertLabelExists(label, database, context);
       return tellHowToGoOn(result, 'For others use the query tool: MATCH (n:…) RETURN n ORDER BY … SKIP … LIMIT ….');
     },
   });
@@ -45,8 +48,8 @@ function toStatement(label: string): Statement {
   return { cypher, params: { label } };
 }
 
-async function assertLabelExists(label: string, database: Database, signal: AbortSignal): Promise<void> {
-  const labels = await database.listNames('label', signal);
+async function assertLabelExists(label: string, database: Database, context: ToolContext): Promise<void> {
+  const labels = await database.listNames('label', context);
   if (labels.includes(label)) return;
   const meant = closestName(label, labels);
   const known = labels.length > MAX_LABELS ? [...labels.slice(0, MAX_LABELS), '…'] : labels;

@@ -8,6 +8,7 @@ import {
 import { z } from 'zod';
 import { checkAccess } from '../access-policy.ts';
 import type { Database } from '../database.ts';
+import { describeStatement } from '../describe-statement.ts';
 import { createNotices } from '../notices.ts';
 import { toParameters } from '../parameters.ts';
 import { limitArgument, tellHowToGoOn } from '../row-limit.ts';
@@ -25,12 +26,13 @@ export function createQueryTool(database: Database, limits: ResultLimits): Tool 
       limit: limitArgument(limits),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
-    async run({ cypher, params, limit }, { signal }) {
+    describe: ({ cypher }) => describeStatement(cypher),
+    async run({ cypher, params, limit }, context) {
       const collector = createRowCollector({ ...limits, maxRows: limit });
       const check = checkAccess.bind(undefined, cypher);
       const statement = { cypher, params: toParameters(params), check };
-      const { columns, remarks } = await database.read(statement, collector.push, signal);
-      const notices = await createNotices(remarks, database, signal);
+      const { columns, remarks } = await database.read(statement, collector.push, context);
+      const notices = await createNotices(remarks, database, context);
       return tellHowToGoOn(collector.finish(columns, { notices }), 'For others add ORDER BY, SKIP and LIMIT.');
     },
   });

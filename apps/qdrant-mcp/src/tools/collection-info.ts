@@ -9,6 +9,7 @@ import {
 import { z } from 'zod';
 import type { Collection } from '../collection.ts';
 import type { Database } from '../database.ts';
+import { describeRequest } from '../describe-statement.ts';
 import { summarisePayloads } from '../payload-keys.ts';
 import { toCell, type JsonObject } from '../values.ts';
 
@@ -31,10 +32,11 @@ export function createCollectionInfoTool(database: Database, limits: ResultLimit
       'with their JSON types in a sample of points (what filters can use), configuration.',
     input: z.strictObject({ collection: z.string().min(1).max(255).describe('Collection or alias') }),
     annotations: READ_ONLY_ANNOTATIONS,
-    async run({ collection: name }, { signal }) {
-      const collection = await database.getCollection(name, signal);
+    describe: ({ collection }) => describeRequest('get_collection', collection),
+    async run({ collection: name }, context) {
+      const collection = await database.getCollection(name, context);
       const limit = Math.min(SAMPLE_POINTS, collection.maxLimit ?? SAMPLE_POINTS);
-      const payloads = await database.samplePayloads(name, limit, signal);
+      const payloads = await database.samplePayloads(name, limit, context);
       const collector = createRowCollector(limits);
       for (const row of [...toCollectionRows(collection), ...toPayloadRows(payloads), ...toConfigRows(collection)]) {
         if (!collector.push(row)) break;

@@ -6,12 +6,14 @@ import {
   type ResultLimits,
   type TableResult,
   type Tool,
+  type ToolContext,
 } from '@database-mcp/mcp-kit';
 import { z } from 'zod';
 import { validateFilter } from '../access-policy.ts';
 import { isAscending, type Collection, type DenseVector } from '../collection.ts';
 import { createCollectionCache, type CollectionCache } from '../collection-cache.ts';
 import type { Database, Hit, SearchRequest } from '../database.ts';
+import { describeSearch } from '../describe-statement.ts';
 import { explainNoHits } from '../empty-result.ts';
 import { toHitTable } from '../hit-table.ts';
 import type { JsonObject } from '../values.ts';
@@ -45,13 +47,15 @@ export function createSearchTool(database: Database, limits: ResultLimits): Tool
       using: z.string().max(255).optional().describe('Vector name, if there are several'),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
-    async run({ collection: name, query_vector: numbers, limit, filter: given, using }, { signal }) {
+    describe: ({ collection, filter }) => describeSearch(collection, filter),
+    async run({ collection: name, query_vector: numbers, limit, filter: given, using }, context) {
       const filter = readFilter(given);
-      const { collection, vector, notices } = await findVector(cache, name, using, numbers, signal);
+      const { collection, vector, notices } = await findVector(cache, name, using, numbers, context);
       const request = { collection: name, vector: numbers, using: vector.name, filter, withPayload: true };
       try {
-        const found = await fetchHits(database, request, { limit, strictLimit: collection.maxLimit }, signal);
-        if (found.hits.length === 0) notices.push(...(await explainNoHits(database, name, collection, filter, signal)));
+        const found = await fetchHits(database, request, { limit, strictLimit: collection.maxLimit }, context);
+        if (found.hits.length === 0)
+          notices.push(...(await explainNoHits(database, name, collection, filter, context)));
         else if (isAscending(vector)) notices.push(`${vector.distance} distance: a lower score is nearer.`);
         return toResult(found, notices, limits);
       } catch (error) {
@@ -82,9 +86,9 @@ async function findVector(
   name: string,
   using: string | undefined,
   numbers: readonly number[],
-  signal: AbortSignal,
+  context: ToolContext,
 ): Promise<FoundVector> {
-  const { collection, isFresh } = await cache.get(name, signal);
+  const { collection, isFresh } = await cache.get(name, context);
   const choice = chooseVector(name, collection, using);
   const failure = choice.kind === 'refused' ? choice.failure : validateVector(name, choice.vector, numbers);
   if (choice.kind === 'chosen' && !failure) {
@@ -93,7 +97,7 @@ async function findVector(
   }
   if (!isFresh) {
     cache.forget(name);
-    return findVector(cache, name, using, numbers, signal);
+    return findVector(cache, name, using, numbers, context);
   }
   throw new ToolError(failure ?? { code: 'INTERNAL', message: 'No vector was chosen.' });
 }
@@ -110,16 +114,16 @@ async function fetchHits(
   database: Database,
   request: Omit<SearchRequest, 'limit'>,
   { limit, strictLimit = Infinity }: { limit: number; strictLimit: number | undefined },
-  signal: AbortSignal,
+  context: ToolContext,
 ): Promise<Found> {
   let count = Math.min(limit + 1, strictLimit);
   for (;;) {
     try {
-      const hits = await database.search({ ...request, limit: count }, signal);
+      const hits = await database.search({ ...request, limit: count }, context);
       if (count > limit) return { hits: hits.slice(0, limit), hasMore: hits.length > limit, notice: undefined };
       if (hits.length < count) return { hits, hasMore: false, notice: undefined };
       const beyond = { ...request, limit: 1, offset: count, withPayload: false };
-      const hasMore = (await database.search(beyond, signal)).length > 0;
+      const hasMore = (await database.search(beyond, context)).length > 0;
       const why = count === strictLimit ? 'strict mode of the collection allows no more' : 'more would be too large';
       return { hits, hasMore, notice: hasMore ? `Only ${count} points were fetched: ${why}.` : undefined };
     } catch (error) {
