@@ -10,6 +10,7 @@ import { ToolError } from '@database-mcp/errors';
 import type { Column, SourceCell } from '@database-mcp/mcp-kit';
 import { createTypeNames } from './column-types.ts';
 import { MessageGuard } from './connection/message-guard.ts';
+import { createReadingSocket } from './connection/reading-socket.ts';
 import { describeColumns, runStatement, type DriverClient, type Lease } from './connection/run-statement.ts';
 import type { ProtocolConnection } from './connection/statement-exchange.ts';
 import { createParameterTypes } from './parameter-types.ts';
@@ -85,27 +86,39 @@ interface DriverConnection extends EventEmitter, Omit<ProtocolConnection, 'strea
   cancel(processId: number, secretKey: number): void;
 }
 
-const DriverConnection = Connection as unknown as new (config: {
+interface ConnectionOptions {
   ssl?: ClientConfig['ssl'];
   keepAlive?: boolean;
-}) => DriverConnection;
+  stream?: Socket;
+}
+
+const DriverConnection = Connection as unknown as new (options: ConnectionOptions) => DriverConnection;
 
 /** A connection whose parser sees what the guard lets through. */
 class GuardedConnection extends DriverConnection {
   guard: MessageGuard | undefined;
 
+  constructor(options: Omit<ConnectionOptions, 'stream'>) {
+    let take: (chunk: Buffer) => void = () => {};
+    // TLS reads for itself, and has buffers of its own.
+    super(options.ssl ? options : { ...options, stream: createReadingSocket((chunk) => take(chunk)) });
+    take = (chunk) => this.#take(chunk);
+  }
+
   override attachListeners(stream: EventEmitter): void {
     const passed = new EventEmitter();
-    const guard = new MessageGuard((chunk) => passed.emit('data', chunk));
-    this.guard = guard;
+    // A copy: the parser keeps the beginning of a message until the rest of it comes.
+    this.guard = new MessageGuard((chunk) => passed.emit('data', Buffer.from(chunk)));
     super.attachListeners(passed);
-    stream.on('data', (chunk: Buffer) => {
-      try {
-        guard.push(chunk);
-      } catch (error) {
-        this.stream.destroy(error instanceof Error ? error : undefined);
-      }
-    });
+    stream.on('data', (chunk: Buffer) => this.#take(chunk));
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      this.guard?.push(chunk);
+    } catch (error) {
+      this.stream.destroy(error instanceof Error ? error : undefined);
+    }
   }
 }
 
