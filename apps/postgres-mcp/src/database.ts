@@ -99,10 +99,10 @@ class GuardedConnection extends DriverConnection {
   guard: MessageGuard | undefined;
 
   constructor(options: Omit<ConnectionOptions, 'stream'>) {
-    let take: (chunk: Buffer) => void = () => {};
+    const sink: { take?: (chunk: Buffer) => void } = {};
     // TLS reads for itself, and has buffers of its own.
-    super(options.ssl ? options : { ...options, stream: createReadingSocket((chunk) => take(chunk)) });
-    take = (chunk) => this.#take(chunk);
+    super(options.ssl ? options : { ...options, stream: createReadingSocket((chunk) => sink.take?.(chunk)) });
+    sink.take = (chunk) => this.#take(chunk);
   }
 
   override attachListeners(stream: EventEmitter): void {
