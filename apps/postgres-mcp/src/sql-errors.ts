@@ -1,6 +1,7 @@
 /** Maps what the driver throws to the shared error codes, in the words of the person who wrote the statement. */
 import { ToolError, type ErrorCode, type Failure } from '@database-mcp/errors';
 import { CURSOR_PREFIX } from './connection/statement-exchange.ts';
+import type { Statement } from './database.ts';
 import { describePosition } from './sql-position.ts';
 import { toStatementTimeout } from './transaction.ts';
 
@@ -52,7 +53,7 @@ const STATES: Readonly<Record<string, readonly [code: ErrorCode, hint?: string]>
 /** Maps what a read rejects with; what is not the database's doing stays as it is. `statement` is for line and column. */
 export function toReadError(
   error: unknown,
-  statement: { sql: string; skip?: number },
+  statement: Pick<Statement, 'sql' | 'prefix' | 'skip'>,
   time: { deadlineMs: number; tookMs: number },
 ): unknown {
   if (error instanceof ToolError || !(error instanceof Error)) return error;
@@ -75,11 +76,11 @@ function timeoutError(deadlineMs: number): ToolError {
 function toStatementError(
   error: PostgresError,
   state: string,
-  { sql, skip = 0 }: { sql: string; skip?: number },
+  { sql, prefix = '', skip = 0 }: Pick<Statement, 'sql' | 'prefix' | 'skip'>,
 ): ToolError {
   const { message, detail, hint } = error;
-  const position =
-    error.position === undefined ? undefined : Number(error.position) - (skip > 0 ? CURSOR_PREFIX.length : 0);
+  const before = prefix.length + (skip > 0 ? CURSOR_PREFIX.length : 0);
+  const position = error.position === undefined ? undefined : Number(error.position) - before;
   const [code, ownHint] = STATES[state] ?? STATES[state.slice(0, 2)] ?? (['QUERY_FAILED'] as const);
   const failure: Failure = {
     code,

@@ -27,11 +27,5 @@ export interface TableResult {
 /** The `outputSchema` of every tool: short, because it is repeated in each definition that a model reads. */
 export const TABLE_RESULT_SCHEMA = {
   type: 'object' as const,
-  properties: {
-    columns: { type: 'array' },
-    rows: { type: 'array' },
-    rowCount: { type: 'integer' },
-    truncated: { type: 'boolean' },
-  },
   required: ['columns', 'rows', 'rowCount', 'truncated'],
 };

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ToolError } from '@database-mcp/errors';
 import {
   createRowCollector,
   defineTool,
@@ -12,6 +11,7 @@ import { suggestRelation } from '../catalog.ts';
 import { judgeContinuation, readCursor, toCursor, type Continued } from '../continuation.ts';
 import type { Database } from '../database.ts';
 import type { StatementGuard } from '../statement-guard.ts';
+import { checkParameterCount } from './parameter-count.ts';
 
 const DEFAULT_LIMIT = 100;
 /** Far more than a token has. */
@@ -69,14 +69,4 @@ async function continued(
   if (ways.length > 0) notices.push(`To get more: ${ways.join(', or ')}.`);
   if (isPossible && !isOrdered) notices.push(NO_ORDER_NOTICE);
   return { ...result, ...(isPossible ? { next: toCursor(statement, skip + result.rowCount) } : {}), notices };
-}
-
-function checkParameterCount(expected: number, given: number): void {
-  if (expected === given) return;
-  const used = expected === 0 ? 'no parameters' : expected === 1 ? '$1' : `$1 to $${expected}`;
-  throw new ToolError({
-    code: 'INVALID_ARGUMENT',
-    message: `sql uses ${used}, but params has ${given} ${given === 1 ? 'value' : 'values'}.`,
-    hint: expected > given ? 'Pass one value in params for each $n.' : 'Write $1, $2 … in sql where the values belong.',
-  });
 }
