@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import { MessageGuard } from './connection/message-guard.ts';
 import { toCursor } from './continuation.ts';
 import { createDatabase, type Database } from './database.ts';
+import { targetOf } from './test-target.ts';
 import { createTools } from './tools/index.ts';
 
 const LIMITS = { maxRows: 300, maxBytes: 10_000, maxCellBytes: 1_000 };
@@ -24,7 +25,7 @@ before(async () => {
   await admin.query(`
     CREATE TABLE item (id int PRIMARY KEY, body text);
     INSERT INTO item SELECT n, repeat(n::text || ' ', 10) FROM generate_series(1, 1000) AS n; ANALYZE item`);
-  const connection = { url: server.adminUrl, host: '', port: 0, user: '' };
+  const connection = { target: targetOf(server.adminUrl) };
   database = createDatabase({ ...connection, poolSize: 1, timeoutMs: 10_000, applicationName: 'int-test' });
   query = createTools(database, LIMITS).find((tool) => tool.name === 'query') ?? assert.fail();
 });

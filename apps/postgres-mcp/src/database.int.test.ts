@@ -9,6 +9,7 @@ import { freePort, waitFor } from '@database-mcp/testing';
 import { Client } from 'pg';
 import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { checkReadiness } from './readiness.ts';
+import { targetOf } from './test-target.ts';
 
 let server: EmbeddedPostgres;
 let admin: Client;
@@ -26,11 +27,12 @@ after(async () => {
   await server.stop();
 });
 
-const DEFAULTS = { host: '', port: 0, user: '', poolSize: 2, timeoutMs: 10_000, applicationName: 'int-test' };
+const DEFAULTS = { poolSize: 2, timeoutMs: 10_000, applicationName: 'int-test' };
 
-function open(t: TestContext, options: Partial<DatabaseOptions> = {}): Database {
+function open(t: TestContext, options: Partial<DatabaseOptions> & { url?: string } = {}): Database {
   // The superuser: nothing but the transaction stands in the way of a write.
-  const database = createDatabase({ ...DEFAULTS, url: server.adminUrl, ...options });
+  const { url = server.adminUrl, ...more } = options;
+  const database = createDatabase({ ...DEFAULTS, target: targetOf(url), ...more });
   t.after(() => database.close());
   return database;
 }

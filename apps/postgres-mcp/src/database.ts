@@ -6,29 +6,26 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { Client, Connection, Pool, type ClientConfig, type PoolClient } from 'pg';
-import { ToolError } from '@database-mcp/errors';
 import type { Column, SourceCell } from '@database-mcp/mcp-kit';
 import { createTypeNames } from './column-types.ts';
+import { createCheckout, discardIdle } from './connection/checkout.ts';
 import { MessageGuard } from './connection/message-guard.ts';
 import { createReadingSocket } from './connection/reading-socket.ts';
 import { describeColumns, runStatement, type DriverClient, type Lease } from './connection/run-statement.ts';
 import type { ProtocolConnection } from './connection/statement-exchange.ts';
+import { isSession, toAttempts, type Attempt, type Target } from './connection/target.ts';
 import { createParameterTypes } from './parameter-types.ts';
 import { checkParameters } from './parameters.ts';
 import { CONTROL_TIMEOUT_MS } from './transaction.ts';
-import { isConnectionError, noFreeConnection, toConnectionError, toReadError } from './sql-errors.ts';
+import { isConnectionError, toConnectionError, toReadError, wrongSession } from './sql-errors.ts';
 
-/** How to reach Postgres; with `url` the other parts are ignored. */
+/** How to reach Postgres. */
 export interface DatabaseOptions {
-  url?: string;
-  host: string;
-  port: number;
-  user: string;
-  password?: string;
-  database?: string;
+  target: Target;
   poolSize: number;
   /** The deadline of a call; the database's own limits are derived from it. */
   timeoutMs: number;
+  /** Where the target does not name one. */
   applicationName: string;
   /** Told when an idle connection breaks. */
   onConnectionLost?: (reason: string) => void;
@@ -78,6 +75,9 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const QUEUE_TIMEOUT_MS = 10_000;
 /** A connection that was idle for longer has to show that it lives before a statement counts as begun. */
 const STALE_AFTER_MS = 5_000;
+
+const SESSION_SQL = `
+  SELECT pg_catalog.pg_is_in_recovery() AS standby, pg_catalog.current_setting('transaction_read_only') AS readonly`;
 
 /** The driver's connection with its undocumented parts. */
 interface DriverConnection extends EventEmitter, Omit<ProtocolConnection, 'stream' | 'once' | 'off'> {
@@ -138,7 +138,12 @@ const internals = (client: PoolClient): ClientInternals => client as unknown as 
 
 /** Creates the database. Nothing is connected before the first statement. */
 export function createDatabase(options: DatabaseOptions): Database {
-  const pool = createPool(options);
+  const pool: Pool = createPool(options, () => checkout.attempt);
+  const checkout = createCheckout<PoolClient>({
+    pool,
+    attempts: toAttempts(options.target),
+    waitMs: Math.min(QUEUE_TIMEOUT_MS, options.timeoutMs / 2),
+  });
   let closing: Promise<void> | undefined;
   /** Connections on which a statement runs. */
   let working = 0;
@@ -150,7 +155,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   async function withConnection<T>(signal: AbortSignal, work: (lease: Lease) => Promise<T>): Promise<T> {
     for (let isRetry = false; ; isRetry = true) {
       if (isRetry) await discardIdle(pool);
-      const client = await acquire(pool, signal, Math.min(QUEUE_TIMEOUT_MS, options.timeoutMs / 2));
+      const client = await checkout.take(signal);
       const idleSince = returnedAt.get(client);
       const lease = toLease(client, idleSince);
       working++;
@@ -199,7 +204,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   return {
     read,
     async ping(signal) {
-      if (working < options.poolSize) await read({ sql: 'SELECT 1' }, { maxRows: 1, push: () => true }, signal);
+      if (working < pool.options.max) await read({ sql: 'SELECT 1' }, { maxRows: 1, push: () => true }, signal);
     },
     close: () => (closing ??= pool.end()),
   };
@@ -220,17 +225,18 @@ function toLease(client: PoolClient, idleSince: number | undefined): Lease {
   };
 }
 
-function createPool(options: DatabaseOptions): Pool {
-  const config: ClientConfig = {
-    ...toTarget(options),
-    application_name: options.applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  };
-  // The pool's own connection timeout would also end the wait for a free connection, so only the client gets one.
+function createPool({ target, poolSize, ...options }: DatabaseOptions, chooseAttempt: () => Attempt): Pool {
+  const { user, password, database, applicationName = options.applicationName } = target;
   class ConfiguredClient extends Client {
+    readonly #session: Attempt['session'];
+
     constructor() {
-      const connection = new GuardedConnection({ keepAlive: true });
-      super({ ...config, connection } as ClientConfig);
+      const { host, port, ssl, session } = chooseAttempt();
+      const connection = new GuardedConnection({ ssl, keepAlive: true });
+      const own = { host, port, ssl, connection, application_name: applicationName, options: target.options };
+      // The pool's own connection timeout would also end the wait for a free connection, so only the client gets one.
+      super({ ...own, user, password, database, connectionTimeoutMillis: CONNECT_TIMEOUT_MS } as ClientConfig);
+      this.#session = session;
       connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
         if (message.parameterName !== 'server_encoding' || !connection.guard) return;
         connection.guard.escapes = message.parameterValue === 'SQL_ASCII';
@@ -238,39 +244,27 @@ function createPool(options: DatabaseOptions): Pool {
       // A connection that breaks is reported by the statement on it; without a listener it would end the process.
       this.on('error', () => {});
     }
+
+    override connect(): Promise<this>;
+    override connect(callback: ((error: Error) => void) | ((error: null, client: Client) => void)): void;
+    override connect(callback?: (error: Error & null, client: Client) => void): Promise<this> | void {
+      const connected = super.connect().then(() => this.#checkSession());
+      if (!callback) return connected.then(() => this);
+      const report = callback as (error: Error | null, client?: Client) => void;
+      connected.then(() => report(null, this), report);
+    }
+
+    async #checkSession(): Promise<void> {
+      if (this.#session === 'any') return;
+      const { rows } = await this.query<{ standby: boolean; readonly: string }>(SESSION_SQL);
+      if (rows[0] && isSession(this.#session, rows[0].standby, rows[0].readonly === 'on')) return;
+      await this.end();
+      throw wrongSession();
+    }
   }
-  const pool = new Pool({ max: options.poolSize, Client: ConfiguredClient });
+  const pool = new Pool({ max: poolSize, Client: ConfiguredClient });
   pool.on('error', (error) => options.onConnectionLost?.(toConnectionError(error).message));
   return pool;
-}
-
-function toTarget(options: DatabaseOptions): ClientConfig {
-  if (options.url !== undefined) return { connectionString: options.url };
-  const { host, port, user, password, database = user } = options;
-  return { host, port, user, password, database };
-}
-
-async function acquire(pool: Pool, signal: AbortSignal, waitMs: number): Promise<PoolClient> {
-  const { promise: stopped, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  const timer = setTimeout(() => reject(noFreeConnection(pool.options.max)), waitMs);
-  const connecting = pool.connect();
-  try {
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort);
-    return await Promise.race([connecting, stopped]);
-  } catch (error) {
-    // One that comes too late is not lost to the pool.
-    connecting.then(
-      (client) => client.release(),
-      () => {},
-    );
-    if (error instanceof ToolError || signal.aborted) throw error;
-    throw toConnectionError(error);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 /** Rejects when it takes longer. */
@@ -282,11 +276,6 @@ async function within(limitMs: number, work: Promise<void>): Promise<void> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Drops the connections that nobody uses: when one of them died unnoticed, so may the others. */
-async function discardIdle(pool: Pool): Promise<void> {
-  for (let left = pool.idleCount; left > 0; left--) (await pool.connect()).release(true);
 }
 
 /** Ends a connection at once. Postgres ends what still runs on it when it notices. */

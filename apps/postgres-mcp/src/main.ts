@@ -4,10 +4,12 @@ import { serveMcp } from '@database-mcp/mcp-kit';
 import { stopOnSignals } from '@database-mcp/service';
 import { createLogger } from '@database-mcp/telemetry';
 import manifest from '../package.json' with { type: 'json' };
-import { describeConfig, loadConfig, toDatabaseOptions } from './config.ts';
-import { createDatabase } from './database.ts';
+import { describeConfig, loadConfig } from './config.ts';
+import type { Target } from './connection/target.ts';
+import { createDatabase, type Database } from './database.ts';
 import { checkReadiness } from './readiness.ts';
 import { createResourceTemplates } from './resources.ts';
+import { createReplicatedDatabase } from './replica.ts';
 import { createRoleSql, PRINT_ROLE_SQL, readRoleSqlArguments } from './role-sql.ts';
 import { introduce } from './role.ts';
 import { createTools } from './tools/index.ts';
@@ -24,11 +26,16 @@ try {
   const config = loadConfig({ env: process.env, argv });
   const logger = await createLogger({ service: NAME, level: config.logLevel, pretty: process.stderr.isTTY === true });
   logger.info({ config: describeConfig(config) }, 'starting');
-  const database = createDatabase({
-    ...toDatabaseOptions(config),
-    applicationName: NAME,
-    onConnectionLost: (reason) => logger.warn(reason),
-  });
+  const open = (target: Target): Database =>
+    createDatabase({ ...config, target, applicationName: NAME, onConnectionLost: (reason) => logger.warn(reason) });
+  const primary = open(config.target);
+  const database = config.replica
+    ? createReplicatedDatabase({
+        primary,
+        replica: open(config.replica),
+        onFallback: (reason) => logger.warn(`Reading from the primary instead of the replica: ${reason}`),
+      })
+    : primary;
   const serving = await serveMcp({
     ...config,
     name: NAME,

@@ -7,6 +7,7 @@ import type { Cell, SourceCell } from '@database-mcp/mcp-kit';
 import { waitFor } from '@database-mcp/testing';
 import { Client } from 'pg';
 import { createDatabase, type Database } from './database.ts';
+import { targetOf } from './test-target.ts';
 
 let server: EmbeddedPostgres;
 let admin: Client;
@@ -24,10 +25,7 @@ before(async () => {
     CREATE TABLE item (id int, code varchar(3), body jsonb);
     INSERT INTO item VALUES (1, 'AUT', '[1, 2]'), (2, 'LIE', '{"a": 1}'), (3, 'CHE', '[]')`);
   database = createDatabase({
-    url: server.adminUrl,
-    host: '',
-    port: 0,
-    user: '',
+    target: targetOf(server.adminUrl),
     poolSize: 1,
     timeoutMs: 10_000,
     applicationName: 'int-test',
@@ -285,10 +283,7 @@ test('the database is asked for types once, and only when there is an array or o
   const sent: string[] = [];
   const query = t.mock.method(Client.prototype, 'query');
   const own = createDatabase({
-    url: server.adminUrl,
-    host: '',
-    port: 0,
-    user: '',
+    target: targetOf(server.adminUrl),
     poolSize: 1,
     timeoutMs: 10_000,
     applicationName: 'int-test',

@@ -6,6 +6,7 @@ import { spawnProcess } from '@database-mcp/testing';
 import { Client } from 'pg';
 import { readRows } from './catalog.ts';
 import { createDatabase, type Database } from './database.ts';
+import { targetOf } from './test-target.ts';
 import { createRoleSql, readRoleSqlArguments } from './role-sql.ts';
 import { describeRole, introduce } from './role.ts';
 
@@ -32,10 +33,7 @@ function open(t: TestContext, role?: string): Database {
   const url = new URL(server.adminUrl);
   if (role !== undefined) Object.assign(url, { username: encodeURIComponent(role), password: 'secret' });
   const database = createDatabase({
-    url: url.href,
-    host: '',
-    port: 0,
-    user: '',
+    target: targetOf(url.href),
     poolSize: 1,
     timeoutMs: 10_000,
     applicationName: 'int-test',

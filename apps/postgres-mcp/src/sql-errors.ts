@@ -44,6 +44,8 @@ const STATES: Readonly<Record<string, readonly [code: ErrorCode, hint?: string]>
   '08P01': ['INVALID_ARGUMENT', 'Pass a value in params for each $n.'],
   '55P03': ['BUSY', 'Another session holds a lock on it. Try again soon.'],
   '40P01': ['BUSY', 'Try again.'],
+  // Among others a replica that had to apply a change to rows that the statement still needed.
+  '40001': ['BUSY', 'Try again.'],
   // Said for a statement that builds a value over 1 GB, but also for chr(0).
   '54000': ['QUERY_FAILED'],
   '54': ['TOO_LARGE', 'Ask for less at once: fewer columns, shorter values, a simpler statement.'],
@@ -102,17 +104,26 @@ export function isConnectionError(error: unknown): boolean {
   return /^E[A-Z]+$/.test(code) || /^Connection terminated|timeout expired|Client has encountered/.test(error.message);
 }
 
-/** What the person can do about a connection that is refused, by SQLSTATE or error number; never with the address. */
+/** Codes of Node and OpenSSL for a certificate that is not trusted. */
+const UNTRUSTED = /^(SELF_SIGNED|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY)|CERT_UNTRUSTED)/;
+
+/** Why a connection cannot be had, by SQLSTATE or error number; never with the address. */
 const CONNECTION_REASONS: readonly (readonly [RegExp, string])[] = [
+  [/^28000/, 'it accepts no such connection: user, database, address and sslmode together (pg_hba.conf)'],
   [/^28/, 'it refuses the user or the password'],
   [/^3D000/, 'the database of that name does not exist there'],
   [/^53300/, 'it has no free connection slots'],
-  [/^57P03/, 'it is starting up or shutting down'],
+  [/^57P03/, 'it is starting up, shutting down or in recovery'],
   [/^57P0/, 'it ended the connection'],
   [/^ECONNREFUSED/, 'nothing answers at its address'],
+  [/^ENOENT/, 'there is no socket of that name'],
   [/^(ENOTFOUND|EAI_AGAIN)/, 'its host name is not known'],
   [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/, 'there is no answer from its address'],
   [/^42501/, 'the role may not connect to it'],
+  [UNTRUSTED, 'its certificate is not signed by an authority that is trusted; check sslrootcert'],
+  [/^ERR_TLS_CERT_ALTNAME/, 'its certificate is for another host name, which sslmode=verify-full does not allow'],
+  [/^CERT_(HAS_EXPIRED|NOT_YET_VALID)/, 'its certificate is not valid at this time'],
+  [/^WRONG_SESSION/, 'none of its hosts is what target_session_attrs asks for'],
 ];
 
 /** Maps an error of connecting, or of a connection that broke. */
@@ -121,16 +132,45 @@ export function toConnectionError(error: unknown): ToolError {
   const known = CONNECTION_REASONS.find(([pattern]) => pattern.test(code))?.[1];
   const reason = known ?? describeByMessage(message);
   return new ToolError(
-    { code: 'UNAVAILABLE', message: `${CANNOT_BE_REACHED}: ${reason}${code ? ` (${code})` : ''}.`, hint: TRY_LATER },
+    {
+      code: isLackOfSlots(error) ? 'BUSY' : 'UNAVAILABLE',
+      message: `${CANNOT_BE_REACHED}: ${reason}${code ? ` (${code})` : ''}.`,
+      hint: TRY_LATER,
+    },
     { cause: error },
   );
 }
 
 function describeByMessage(message: string): string {
   if (message.includes('timeout')) return 'it did not answer in time';
-  if (/SSL|TLS|certificate|self.signed/i.test(message)) return 'the encrypted connection failed; check sslmode';
+  if (message.includes('does not support SSL')) return 'it offers no TLS, which sslmode asks for';
+  if (isTlsText(message)) return 'the encrypted connection failed; check sslmode';
   if (message.startsWith('SASL') || message.includes('password')) return 'it asks for a password that is not set';
   return 'the connection broke';
+}
+
+const isTlsText = (message: string): boolean => /SSL|TLS|certificate/i.test(message);
+
+/** Whether the same server may be reached with TLS instead of without, or the other way. */
+export function isAboutTls(error: unknown): boolean {
+  const { code = '', message = '' } = (error ?? {}) as PostgresError;
+  return code === '28000' || UNTRUSTED.test(code) || /^(ERR_SSL|ERR_TLS|EPROTO|CERT_)/.test(code) || isTlsText(message);
+}
+
+/** Whether the server answered and said no: another host would not be the one that is meant. */
+export function isRefusal(error: unknown): boolean {
+  const { code = '' } = (error ?? {}) as PostgresError;
+  return /^(28(?!000)|3D000|42501)/.test(code);
+}
+
+/** Whether the database, or its role, has as many connections as it allows. */
+export function isLackOfSlots(error: unknown): boolean {
+  return ((error ?? {}) as PostgresError).code === '53300';
+}
+
+/** For a server that is not what `target_session_attrs` asks for. */
+export function wrongSession(): Error {
+  return Object.assign(new Error('not the session that is asked for'), { code: 'WRONG_SESSION' });
 }
 
 /** For a call that waited too long for one of the `count` connections. */
@@ -138,7 +178,7 @@ export function noFreeConnection(count: number): ToolError {
   return new ToolError({
     code: 'BUSY',
     message: `All ${count} connections to the database are in use.`,
-    hint: 'Try again soon, or ask the operator for a larger POSTGRES_POOL_SIZE.',
+    hint: 'Try again soon, or ask the operator for a larger POSTGRES_POOL_SIZE (and room for it in the database).',
   });
 }
 

@@ -11,6 +11,7 @@ import { Client } from 'pg';
 import { createDatabase, type Database } from './database.ts';
 import { TEST_OBJECTS } from './policy/test-objects.ts';
 import { findBuiltInSideEffect, isHarmless } from './policy/side-effects.ts';
+import { targetOf } from './test-target.ts';
 import { createTools } from './tools/index.ts';
 
 const LIMITS = { maxRows: 200, maxBytes: 100_000, maxCellBytes: 1_000 };
@@ -34,10 +35,7 @@ before(async () => {
     ['reader', server.url],
   ] as const) {
     const database = createDatabase({
-      url,
-      host: '',
-      port: 0,
-      user: '',
+      target: targetOf(url),
       poolSize: 2,
       timeoutMs: 10_000,
       applicationName: 'int-test',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { ToolError, toErrorText } from '@database-mcp/errors';
 import type { ResultLimits, TableResult, Tool } from '@database-mcp/mcp-kit';
 import { createDatabase, type Database } from './database.ts';
+import { targetOf } from './test-target.ts';
 import { createTools } from './tools/index.ts';
 
 /** The tools as one role uses them. */
@@ -18,8 +19,12 @@ const LIMITS: ResultLimits = { maxRows: 1_000, maxBytes: 100_000, maxCellBytes: 
 
 /** Opens the tools for the role of a connection string; close the `database` afterwards. */
 export function openTools(url: string, limits = LIMITS): OpenTools {
-  const target = { url, host: '', port: 0, user: '' };
-  const database = createDatabase({ ...target, poolSize: 2, timeoutMs: 10_000, applicationName: 'int-test' });
+  const database = createDatabase({
+    target: targetOf(url),
+    poolSize: 2,
+    timeoutMs: 10_000,
+    applicationName: 'int-test',
+  });
   const tools = new Map(createTools(database, limits).map((tool) => [tool.name, tool]));
   const call: OpenTools['call'] = async (name, args) => {
     const tool = tools.get(name);
