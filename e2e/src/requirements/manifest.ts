@@ -53,6 +53,7 @@ export const FILE = {
   bridge: 'apps/gateway/src/bridge/bridge.test.ts',
   classify: 'apps/gateway/src/edge/classify.test.ts',
   degraded: 'apps/gateway/src/degraded.test.ts',
+  extensions: 'apps/gateway/src/extensions.test.ts',
   faults: 'apps/gateway/src/upstream/faults.test.ts',
   gateway: 'apps/gateway/src/gateway.test.ts',
   inFlight: 'apps/gateway/src/in-flight.test.ts',

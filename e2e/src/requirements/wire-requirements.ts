@@ -122,9 +122,16 @@ export const WIRE_REQUIREMENTS: readonly Requirement[] = [
   {
     id: 'S13',
     strength: 'M',
-    behaviour: 'Extensions are declared only where they are served from end to end; today that is none.',
+    behaviour: 'Extensions are declared only where they are served from end to end: today that is MCP Apps alone.',
     link: PAGE.versioning,
-    provenBy: [test('wire', 'only capabilities that are served from end to end are declared')],
+    provenBy: [
+      test('wire', 'only capabilities that are served from end to end are declared'),
+      test('extensions', 'of extensions those are promised, in both eras, that pass from end to end ('),
+      test('extensions', 'user interfaces of tools work through the gateway, each from its own server ('),
+      exception(
+        'Tasks and skills are not promised: their methods name a task or a skill, not a server. Others are not, because the gateway cannot know their methods.',
+      ),
+    ],
   },
   {
     id: 'S14',

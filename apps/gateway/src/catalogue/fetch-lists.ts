@@ -11,6 +11,7 @@ import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { isObject, MODERN_VERSION, type JsonObject } from '../edge/classify.ts';
 import { collectReply } from '../upstream/collect-reply.ts';
 import type { CallFailure, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
+import { LISTING_CAPABILITIES } from './capabilities.ts';
 import { forEachKind, LIST_KINDS, type KindSpec, type ListKind } from './kinds.ts';
 import { readItems, type ListItem, type ReadItems } from './list-items.ts';
 
@@ -201,7 +202,7 @@ function createRequest(method: string, params: JsonObject, version: string): Ups
   const meta = {
     [PROTOCOL_VERSION_META_KEY]: MODERN_VERSION,
     [CLIENT_INFO_META_KEY]: { name: 'database-mcp-gateway', version },
-    [CLIENT_CAPABILITIES_META_KEY]: {},
+    [CLIENT_CAPABILITIES_META_KEY]: LISTING_CAPABILITIES,
   };
   return {
     body: Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta } })),
