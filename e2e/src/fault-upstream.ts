@@ -34,6 +34,8 @@ export interface FaultUpstream {
   readonly port: number;
   /** Sockets that are open now. */
   countSockets(): number;
+  /** Closes those on which nothing is in progress. */
+  closeIdle(): void;
   stop(): Promise<void>;
 }
 
@@ -82,7 +84,13 @@ export async function startFaultUpstream(t: Pick<TestContext, 'after'>, port = 0
     await closed;
   };
   t.after(stop);
-  return { url: `http://127.0.0.1:${address.port}/mcp`, port: address.port, countSockets: () => sockets.size, stop };
+  return {
+    url: `http://127.0.0.1:${address.port}/mcp`,
+    port: address.port,
+    countSockets: () => sockets.size,
+    closeIdle: () => server.closeIdleConnections(),
+    stop,
+  };
 }
 
 function answerOther(response: ServerResponse, idText: string, method: string): void {
