@@ -30,11 +30,13 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
   {
     id: 'S28',
     strength: 'S',
-    behaviour: 'Cursors are opaque; an invalid or stale one, the empty text included, is -32602.',
+    behaviour:
+      'Cursors are opaque, and the empty text of an upstream is one like any other; an invalid or stale one is -32602.',
     link: PAGE.pagination,
     provenBy: [
       test('pagination', 'a cursor that is not of this list is refused, and the list can be started again'),
       test('kinds', 'pages have the configured size, join without gap'),
+      test('fetchLists', 'the pages of an upstream are walked by its own cursors ('),
     ],
   },
   {
@@ -56,6 +58,7 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
     provenBy: [
       test('listen', 'only what can be told is acknowledged'),
       test('wire', 'only capabilities that are served from end to end are declared'),
+      test('wire', 'changes are promised to those who can be told of them: not to a legacy client without a stream'),
       test('sse', 'a session and a subscription are told when the list of tools changes'),
     ],
   },

@@ -54,6 +54,9 @@ export const FILE = {
   classify: 'apps/gateway/src/edge/classify.test.ts',
   degraded: 'apps/gateway/src/degraded.test.ts',
   extensions: 'apps/gateway/src/extensions.test.ts',
+  batch: 'apps/gateway/src/edge/batch.test.ts',
+  fetchLists: 'apps/gateway/src/catalogue/fetch-lists.test.ts',
+  splicer: 'apps/gateway/src/json-splicer.test.ts',
   faults: 'apps/gateway/src/upstream/faults.test.ts',
   gateway: 'apps/gateway/src/gateway.test.ts',
   inFlight: 'apps/gateway/src/in-flight.test.ts',
@@ -103,3 +106,11 @@ export function scenario(name: string): Proof {
 export function exception(reason: string): Proof {
   return { kind: 'exception', reason };
 }
+
+/** Proves several rows: what of a request goes to an upstream. */
+export const OWN_HEADERS = test(
+  'gateway',
+  'only listed headers travel to the upstream, with its own credential and never the client',
+);
+/** Proves several rows: nothing of a message changes that need not. */
+export const BYTES = test('properties', 'generated calls and results pass byte for byte, answered as ');

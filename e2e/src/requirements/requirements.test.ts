@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { repositoryRoot } from '@database-mcp/testing';
 import { EXPECTED_DIFFERENCES } from '../conformance-expected-differences.ts';
-import { CONFORMANCE, type Proof } from './manifest.ts';
+import { CONFORMANCE, exception, PAGE, test as testProof, type Proof, type Requirement } from './manifest.ts';
 import { REQUIREMENTS } from './requirements.ts';
 import { hasTest, readTestTitles } from './test-titles.ts';
 
@@ -19,14 +19,6 @@ test('every requirement of the two checklists is there once, in order', () => {
     REQUIREMENTS.map(({ id }) => id),
     [...numbered('S', 50), ...numbered('G', 36)],
   );
-});
-
-test('every requirement has a behaviour, a page of the specification, and a proof or the reason why there is none', () => {
-  for (const { id, behaviour, link, provenBy } of REQUIREMENTS) {
-    assert.ok(behaviour.length > 20 && behaviour.endsWith('.'), id);
-    assert.match(link, /^https:\/\/modelcontextprotocol\.io\/specification\/20\d\d-\d\d-\d\d\//, id);
-    assert.ok(provenBy.length > 0, `${id} has neither a test nor an exception with its reason`);
-  }
 });
 
 /** The scenarios of a frozen list of the suite; the package exports none of its files. */
@@ -61,13 +53,69 @@ function findProblem(proof: Proof, scenarios: string): string | undefined {
   }
 }
 
-test('every proof exists, and every exception gives a reason', () => {
+/** What is wrong with a requirement. */
+function findProblems({ id, behaviour, link, provenBy }: Requirement, scenarios: string): string[] {
+  const problems = provenBy.flatMap((proof) => findProblem(proof, scenarios) ?? []);
+  if (provenBy.length === 0) problems.push('has neither a test nor an exception with its reason');
+  if (behaviour.length <= 20 || !behaviour.endsWith('.')) problems.push('does not say what happens');
+  if (!PAGE_OF_SPECIFICATION.test(link)) problems.push('links to no page of the specification');
+  return problems.map((problem) => `${id}: ${problem}`);
+}
+
+const PAGE_OF_SPECIFICATION = /^https:\/\/modelcontextprotocol\.io\/specification\/20\d\d-\d\d-\d\d\//;
+
+test('every requirement has a behaviour, a page of the specification, and a proof that exists or the reason why there is none', () => {
   const scenarios = readScenarios();
-  const problems = REQUIREMENTS.flatMap(({ id, provenBy }) =>
-    provenBy.flatMap((proof) => findProblem(proof, scenarios) ?? []).map((problem) => `${id}: ${problem}`),
+  assert.deepEqual(
+    REQUIREMENTS.flatMap((requirement) => findProblems(requirement, scenarios)),
+    [],
   );
-  assert.deepEqual(problems, []);
 });
+
+const PROVEN: Requirement = {
+  id: 'X',
+  strength: 'M',
+  behaviour: 'Something happens, and it is seen.',
+  link: PAGE.base,
+  provenBy: [testProof('faults', 'calls over limit and queue are refused, exactly those')],
+};
+const REFUSED: { why: string; part: Partial<Requirement>; problem: RegExp }[] = [
+  { why: 'no proof', part: { provenBy: [] }, problem: /^X: has neither a test nor an exception/ },
+  {
+    why: 'a test that nobody wrote',
+    part: { provenBy: [testProof('faults', 'no such test')] },
+    problem: /^X: .* has no test "no such test"$/,
+  },
+  {
+    why: 'a file that is not there',
+    part: { provenBy: [{ kind: 'test', file: 'e2e/src/no-such.test.ts', title: 'x' }] },
+    problem: /^X: there is no file/,
+  },
+  {
+    why: 'a scenario that the suite does not have',
+    part: { provenBy: [{ kind: 'scenario', scenario: 'no-such' }] },
+    problem: /^X: the conformance suite has no scenario no-such$/,
+  },
+  {
+    why: 'a reason that is none',
+    part: { provenBy: [exception('Later.')] },
+    problem: /^X: the reason says too little$/,
+  },
+  { why: 'no behaviour', part: { behaviour: '' }, problem: /^X: does not say what happens$/ },
+  { why: 'no page', part: { link: 'https://example.com' }, problem: /^X: links to no page/ },
+];
+
+test('the gate passes what is proven', () => {
+  assert.deepEqual(findProblems(PROVEN, readScenarios()), []);
+});
+
+for (const { why, part, problem } of REFUSED) {
+  test(`the gate refuses a requirement with ${why}`, () => {
+    const problems = findProblems({ ...PROVEN, ...part }, readScenarios());
+    assert.equal(problems.length, 1);
+    assert.match(problems[0] ?? '', problem);
+  });
+}
 
 test('the scenarios are held to their verdicts by tests that exist', () => {
   const titles = readTestTitles(join(repositoryRoot, CONFORMANCE.file));

@@ -104,7 +104,7 @@ export const WIRE_REQUIREMENTS: readonly Requirement[] = [
     behaviour: 'server/discover tells versions, capabilities, instructions and freshness.',
     link: PAGE.discover,
     provenBy: [
-      test('gateway', 'a handshake echoes the revision it speaks, and offers its newest for any other'),
+      test('wire', 'server/discover tells the versions, what there is, and how the databases are called'),
       STAMPS,
     ],
   },
@@ -204,6 +204,7 @@ export const WIRE_REQUIREMENTS: readonly Requirement[] = [
     link: PAGE.http,
     provenBy: [
       test('gateway', 'an event stream passes untouched'),
+      test('wire', 'a streamed answer tells proxies not to hold it back, holds no request, and ends with its response'),
       test('inFlight', 'a quiet event stream gets comments, and only between its events'),
       test('sse', 'answers of an upstream that streams events pass as events, even side by side'),
     ],

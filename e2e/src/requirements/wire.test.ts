@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { httpRequest, rpcRequest, spawnProcess, type RpcAnswer, type RpcRequestOptions } from '@database-mcp/testing';
+import {
+  httpRequest,
+  readEvents,
+  rpcRequest,
+  spawnProcess,
+  type RpcAnswer,
+  type RpcRequestOptions,
+} from '@database-mcp/testing';
 import { startByteUpstream } from '../byte-upstream.ts';
 import { startGateway, type GatewayProcess } from '../gateway-process.ts';
 
@@ -226,4 +233,35 @@ test('all pages of a list have the same cache scope', async (t) => {
   } while (cursor !== undefined);
   assert.ok(pages > 3);
   assert.equal(scopes.size, 1);
+});
+
+test('server/discover tells the versions, what there is, and how the databases are called', async () => {
+  const { message } = await ask('server/discover');
+  const { supportedVersions, capabilities, instructions } = message?.result ?? {};
+  assert.deepEqual(supportedVersions, ['2026-07-28']);
+  assert.deepEqual(Object.keys(Object(capabilities)).toSorted(), ['completions', 'logging', 'prompts', 'resources', 'tools']); // prettier-ignore
+  assert.match(String(instructions), /\bmain\b/);
+});
+
+test('changes are promised to those who can be told of them: not to a legacy client without a stream', async () => {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } };
+  const legacy = (await ask('initialize', { era: 'legacy', params })).message?.result?.['capabilities'];
+  assert.deepEqual(legacy, { tools: {}, prompts: {}, resources: {}, completions: {}, logging: {} });
+  const modern = (await ask('server/discover')).message?.result?.['capabilities'] as Record<string, object>;
+  assert.deepEqual(modern['tools'], { listChanged: true });
+  assert.deepEqual(modern['resources'], { listChanged: true, subscribe: true });
+});
+
+test('a streamed answer tells proxies not to hold it back, holds no request, and ends with its response', async () => {
+  const meta = { progressToken: 'p' };
+  const name = 'main_test_tool_with_progress';
+  const answer = await ask('tools/call', { params: { name, arguments: {}, _meta: meta } });
+  assert.equal(answer.headers['content-type'], 'text/event-stream');
+  assert.equal(answer.headers['x-accel-buffering'], 'no');
+  assert.match(String(answer.headers['cache-control']), /no-transform/);
+  const messages = readEvents(answer.text).map((text) => JSON.parse(text) as { id?: unknown; method?: string });
+  const last = messages.pop();
+  assert.ok(last?.id !== undefined && last.method === undefined, answer.text);
+  assert.ok(messages.length > 0);
+  for (const { id, method } of messages) assert.deepEqual([id, method], [undefined, 'notifications/progress']);
 });

@@ -238,10 +238,13 @@ function countResources(): Record<string, number> {
   return counts;
 }
 
+function countOf(type: new (...args: never[]) => unknown): number {
+  return queryObjects(type, { format: 'count' });
+}
+
 /** Collects garbage first, so it takes a while. */
 function countObjects(): Record<string, number> {
-  const count = (type: new (...args: never[]) => unknown): number => queryObjects(type, { format: 'count' });
-  return { HttpCall: count(HttpCall), BridgedCall: count(BridgedCall), Promise: count(Promise) };
+  return Object.fromEntries([HttpCall, BridgedCall, Promise].map((type) => [type.name, countOf(type)]));
 }
 
 const HANDSHAKE =
