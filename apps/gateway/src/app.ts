@@ -1,6 +1,6 @@
 /** Wires the gateway together. */
 import { createService, type Service } from '@database-mcp/service';
-import type { Logger } from '@database-mcp/telemetry';
+import { NO_TELEMETRY, type Logger, type Telemetry } from '@database-mcp/telemetry';
 import { createUpstream } from './bridge/create-upstream.ts';
 import { createCatalogue, type Catalogue } from './catalogue/catalogue.ts';
 import { createListStore } from './catalogue/list-store.ts';
@@ -11,6 +11,8 @@ import { createMcpEndpoint } from './edge/mcp-endpoint.ts';
 import { createSseEndpoint } from './edge/sse-endpoint.ts';
 import { createSubscriptions } from './edge/subscriptions.ts';
 import { createHubTools } from './hub-tools.ts';
+import { createObserver } from './observe/observer.ts';
+import { createUpstreamObserver } from './observe/upstream-observer.ts';
 import { createChangeFeed, type ChangeFeed } from './upstream/change-feed.ts';
 import { createUpstreamSet, type UpstreamChange } from './upstream/upstream-set.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -19,6 +21,9 @@ import type { Upstream } from './upstream/upstream.ts';
 export const SERVICE_NAME = 'database-mcp-gateway';
 /** Version of the gateway. */
 export const SERVICE_VERSION = '0.1.0';
+
+/** What serving needs of the configuration; logs and telemetry are started before it. */
+export type ServingConfig = Omit<GatewayConfig, 'telemetry' | 'logLevel'>;
 
 /** A gateway that listens. */
 export interface Gateway {
@@ -31,8 +36,15 @@ export interface Gateway {
 }
 
 /** Starts the gateway. Rejects when the port is taken or when published tool names collide. */
-export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
-  const upstreams = createUpstreamSet(config.upstreams, (each) => createUpstream(each, SERVICE_VERSION, logger));
+export async function startGateway(
+  config: ServingConfig,
+  logger: Logger,
+  telemetry: Telemetry = NO_TELEMETRY,
+): Promise<Gateway> {
+  const observer = createUpstreamObserver(telemetry);
+  const upstreams = createUpstreamSet(config.upstreams, (each) =>
+    observer.observe(createUpstream(each, SERVICE_VERSION, logger), each),
+  );
   const feed = createChangeFeed({
     version: SERVICE_VERSION,
     logger,
@@ -46,8 +58,10 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     pageSize: config.pageSize,
     store: config.cacheDirectory === undefined ? undefined : createListStore(config.cacheDirectory, logger),
     observer: feed,
+    beginRefresh: observer.beginRefresh,
     logger,
   });
+  observer.publish(upstreams.members, catalogue);
   const closeUpstreams = async (): Promise<void> => {
     const kept = catalogue.close();
     feed.close();
@@ -55,7 +69,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   };
   try {
     await catalogue.start();
-    const service = await listen(config, logger, catalogue, feed, upstreams.byName);
+    const service = await listen(config, logger, telemetry, catalogue, feed, upstreams.byName);
     const close = async (): Promise<void> => {
       await service.close();
       await closeUpstreams();
@@ -70,8 +84,9 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
 }
 
 async function listen(
-  config: GatewayConfig,
+  config: ServingConfig,
   logger: Logger,
+  telemetry: Telemetry,
   catalogue: Catalogue,
   feed: ChangeFeed,
   upstreams: ReadonlyMap<string, Upstream>,
@@ -79,7 +94,9 @@ async function listen(
   const serverInfo = { name: SERVICE_NAME, title: 'Database MCP Gateway', version: SERVICE_VERSION };
   const { maxBodyBytes, keepAliveMs } = config;
   const subscriptions = createSubscriptions({ serverInfo, keepAliveMs, served: () => catalogue.capabilities, feed });
-  const core = { catalogue, answers: createAnswers(serverInfo, catalogue), upstreams, subscriptions, logger };
+  const answers = createAnswers(serverInfo, catalogue);
+  const observer = createObserver(telemetry, catalogue, logger);
+  const core = { catalogue, answers, upstreams, subscriptions, observer, logger };
   const endpoint = { core, classifier: createClassifier(), maxBodyBytes, keepAliveMs, logger };
   const sse = createSseEndpoint(endpoint);
   const service = await createService({

@@ -1,6 +1,6 @@
 /** What the gateway can be told: `gateway.yaml`, and over it the environment and the command line. */
-import { ConfigError, loadConfigFile, loadSettings } from '@database-mcp/config';
-import { LOG_LEVELS, type LogLevel } from '@database-mcp/telemetry';
+import { ConfigError, loadConfigFile, loadSettings, redactSettings } from '@database-mcp/config';
+import { LOG_LEVELS, TELEMETRY_SETTINGS, type LogLevel, type TelemetrySettings } from '@database-mcp/telemetry';
 import { z } from 'zod';
 
 /** Requests larger than this are no queries; the SDK's own endpoint has the same default. */
@@ -152,6 +152,12 @@ export const gatewayFileSchema = z
         'Folder that keeps the last lists of every server, so that a gateway that starts while one is down still ' +
           'lists its tools; without it nothing is kept between runs',
       ),
+    metricsPort: z
+      .int()
+      .min(0)
+      .max(MAX_PORT)
+      .optional()
+      .describe('Port of the metrics for Prometheus, at /metrics; 0 takes a free one, without it there are none'),
     upstreams: z
       .array(upstreamSchema)
       .min(1, 'must list at least one server')
@@ -167,7 +173,10 @@ export const gatewayFileSchema = z
   });
 
 /** The effective configuration of a gateway. */
-export type GatewayConfig = Omit<z.output<typeof gatewayFileSchema>, '$schema'> & { logLevel: LogLevel };
+export type GatewayConfig = Omit<z.output<typeof gatewayFileSchema>, '$schema'> & {
+  logLevel: LogLevel;
+  telemetry: TelemetrySettings;
+};
 
 /** The effective configuration of one upstream. */
 export type UpstreamConfig = GatewayConfig['upstreams'][number];
@@ -191,6 +200,7 @@ const SETTINGS = {
   port: { env: 'MCP_PORT', flag: 'port', schema: port },
   host: { env: 'MCP_HOST', flag: 'host', schema: z.string().min(1).optional() },
   logLevel: { env: 'LOG_LEVEL', flag: 'log-level', schema: z.enum(LOG_LEVELS).default('info') },
+  ...TELEMETRY_SETTINGS,
 };
 
 /** Reads the configuration: flag over environment over file over default. Throws one error that lists every problem. */
@@ -204,10 +214,18 @@ export function loadGatewayConfig(sources: ConfigSources): GatewayConfig {
     throw new ConfigError('The configuration', [...settings.error.problems, ...more]);
   }
   if (file?.kind !== 'value') throw file?.error ?? new ConfigError('The configuration', ['no file is named']);
-  const { host, port: listenPort, logLevel } = settings.value;
+  const { config: _path, host, port: listenPort, logLevel, ...telemetry } = settings.value;
   const { $schema: _schema, ...values } = file.value;
   const upstreams = values.upstreams.map((upstream) => withInheritedEnv(upstream, sources.env));
-  return { ...values, upstreams, host: host ?? values.host, port: listenPort ?? values.port, logLevel };
+  const metricsPort = telemetry.metricsPort ?? values.metricsPort;
+  return {
+    ...values,
+    upstreams,
+    host: host ?? values.host,
+    port: listenPort ?? values.port,
+    logLevel,
+    telemetry: { ...telemetry, metricsPort },
+  };
 }
 
 /** What programs need to run at all; the gateway's other variables (its secrets among them) are not for commands. */
@@ -231,7 +249,7 @@ export function redactConfig(config: GatewayConfig): object {
     headers: Object.fromEntries(Object.keys(upstream.headers).map((name) => [name, '***'])),
     env: Object.fromEntries(Object.keys(upstream.env).map((name) => [name, '***'])),
   }));
-  return { ...config, upstreams };
+  return { ...config, upstreams, telemetry: redactSettings(TELEMETRY_SETTINGS, config.telemetry) };
 }
 
 /** The URL without user, password, query and fragment: fit for clients. */

@@ -32,15 +32,26 @@ export function findValue(text: Buffer, ...path: readonly string[]): Span | unde
 /** The value of `key` in the object that starts at `start`. */
 export function findMember(text: Buffer, start: number, key: string): Span | undefined {
   let found: Span | undefined;
+  forEachMember(text, start, (keyStart, keyEnd, value) => {
+    if (isKey(text, keyStart, keyEnd, key)) found = value;
+  });
+  return found;
+}
+
+/** Visits the members of the object that starts at `start`: the span of each key, quotes included, and of its value. */
+export function forEachMember(
+  text: Buffer,
+  start: number,
+  visit: (keyStart: number, keyEnd: number, value: Span) => void,
+): void {
   let at = skipSpace(text, start + 1);
   while (text[at] === QUOTE) {
     const keyEnd = stringEnd(text, at);
     const value = valueAt(text, skipSpace(text, keyEnd) + 1);
-    if (isKey(text, at, keyEnd, key)) found = value;
+    visit(at, keyEnd, value);
     at = skipSpace(text, value.end);
     if (text[at] === COMMA) at = skipSpace(text, at + 1);
   }
-  return found;
 }
 
 /** A member of an object. */
@@ -54,14 +65,9 @@ export interface ObjectMember {
 /** The members of the object that starts at `start`, in their order. */
 export function listMembers(text: Buffer, start: number): ObjectMember[] {
   const members: ObjectMember[] = [];
-  let at = skipSpace(text, start + 1);
-  while (text[at] === QUOTE) {
-    const keyEnd = stringEnd(text, at);
-    const value = valueAt(text, skipSpace(text, keyEnd) + 1);
-    members.push({ key: JSON.parse(text.toString('utf8', at, keyEnd)), start: at, value });
-    at = skipSpace(text, value.end);
-    if (text[at] === COMMA) at = skipSpace(text, at + 1);
-  }
+  forEachMember(text, start, (keyStart, keyEnd, value) => {
+    members.push({ key: JSON.parse(text.toString('utf8', keyStart, keyEnd)), start: keyStart, value });
+  });
   return members;
 }
 
@@ -140,7 +146,10 @@ export function firstKeyOf(text: Buffer, keys: readonly string[]): string | unde
   return undefined;
 }
 
-function isKey(text: Buffer, start: number, end: number, key: string): boolean {
+/** Whether the string from `start` to `end`, quotes included, is this key. */
+export function isKey(text: Buffer, start: number, end: number, key: string): boolean {
+  // A key takes at least a byte for each of its characters, and more only with escapes or beyond ASCII.
+  if (end - start - 2 < key.length) return false;
   const raw = text.toString('utf8', start + 1, end - 1);
   if (raw === key) return true;
   return raw.includes('\\') && JSON.parse(text.toString('utf8', start, end)) === key;

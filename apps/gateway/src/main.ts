@@ -2,8 +2,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { ConfigError } from '@database-mcp/config';
 import { stopOnSignals } from '@database-mcp/service';
-import { createLogger } from '@database-mcp/telemetry';
-import { SERVICE_NAME, startGateway } from './app.ts';
+import { createLogger, startTelemetry } from '@database-mcp/telemetry';
+import { SERVICE_NAME, SERVICE_VERSION, startGateway } from './app.ts';
 import { CollisionError } from './catalogue/catalogue.ts';
 import { findConfigPath, loadGatewayConfig, redactConfig, type GatewayConfig } from './config.ts';
 import { createReloader } from './reload.ts';
@@ -19,7 +19,15 @@ try {
     pretty: process.stderr.isTTY === true,
   });
   logger.info({ config: redactConfig(config) }, 'starting');
-  const gateway = await startGateway(config, logger);
+  const telemetry = await startTelemetry({
+    service: SERVICE_NAME,
+    version: SERVICE_VERSION,
+    host: config.host,
+    settings: config.telemetry,
+    logger,
+  });
+  if (telemetry.metricsUrl !== undefined) logger.info({ url: telemetry.metricsUrl }, 'metrics can be read');
+  const gateway = await startGateway(config, logger, telemetry);
   const reloader = createReloader({ config, load, setUpstreams: gateway.setUpstreams, logger });
   const watching = watchFile(findConfigPath(sources) ?? '', {
     onChange: () => void reloader.reload(),
@@ -30,6 +38,7 @@ try {
   const stop = async (): Promise<void> => {
     watching.close();
     await gateway.close();
+    await telemetry.close();
   };
   stopOnSignals(process, stop, (error) => logger.error({ err: error }, 'the end was not orderly'));
   const hadTerminal = hasTerminal();

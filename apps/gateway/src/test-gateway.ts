@@ -1,8 +1,8 @@
 /** Starts a whole gateway for the tests of this package, and speaks to it in raw HTTP. */
 import type { TestContext } from 'node:test';
-import { createLogger } from '@database-mcp/telemetry';
-import { startGateway, type Gateway } from './app.ts';
-import { gatewayFileSchema, type GatewayConfig } from './config.ts';
+import { createLogger, type Telemetry } from '@database-mcp/telemetry';
+import { startGateway, type Gateway, type ServingConfig } from './app.ts';
+import { gatewayFileSchema } from './config.ts';
 
 const N = 'io.modelcontextprotocol/';
 
@@ -24,11 +24,12 @@ export interface UpstreamEntry {
 export async function startTestGateway(
   t: TestContext,
   upstreams: readonly UpstreamEntry[],
-  overrides: Partial<GatewayConfig> = {},
+  overrides: Partial<ServingConfig> = {},
+  telemetry?: Telemetry,
 ): Promise<Gateway> {
   const { $schema: _schema, ...file } = gatewayFileSchema.parse({ port: 0, upstreams });
   const logger = await createLogger({ service: 'test', level: 'silent', pretty: false });
-  const gateway = await startGateway({ ...file, logLevel: 'silent', ...overrides }, logger);
+  const gateway = await startGateway({ ...file, ...overrides }, logger, telemetry);
   t.after(gateway.close);
   return gateway;
 }

@@ -7,6 +7,7 @@ import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { withoutCredentials } from '../config.ts';
 import type { JsonObject } from '../edge/classify.ts';
 import type { HubTool, ServiceState } from '../hub-tools.ts';
+import type { UpstreamObserver } from '../observe/upstream-observer.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { mergeCapabilities, type SharedCapabilities } from './capabilities.ts';
 import { fetchLists, probeUpstream } from './fetch-lists.ts';
@@ -75,6 +76,8 @@ export interface CatalogueOptions {
   store?: ListStore;
   /** Told of each upstream that has listed, and of those that the configuration does not name any more. */
   observer?: ListObserver;
+  /** Takes notice of each fetch of lists. */
+  beginRefresh?: UpstreamObserver['beginRefresh'];
   logger: Logger;
 }
 
@@ -268,7 +271,9 @@ class RefreshingCatalogue implements Catalogue {
   }
 
   async #fetch(member: Member): Promise<void> {
-    const outcome = await fetchLists(member.upstream, this.#options.version, member.lists);
+    const refresh = this.#options.beginRefresh?.(member.upstream);
+    const outcome = await fetchLists(refresh?.upstream ?? member.upstream, this.#options.version, member.lists);
+    refresh?.end(outcome);
     const now = performance.now();
     member.attempted = true;
     member.probeAt = now + PROBE_EVERY_MS;

@@ -4,7 +4,7 @@ import { collectReply } from '../upstream/collect-reply.ts';
 import type { CallHandle, ReplyReceiver } from '../upstream/upstream.ts';
 import { isObject, type Classifier } from './classify.ts';
 import { cancelledId, type ClientCalls } from './legacy-cancellation.ts';
-import { serveMessage, type GatewayCore, type Outlet, type StreamedReply } from './serve-message.ts';
+import { serveMessage, type GatewayCore, type Outlet, type Peer, type StreamedReply } from './serve-message.ts';
 
 /** The answers are gathered in memory, so all of them together are bounded. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
@@ -15,6 +15,7 @@ export interface Batch {
   bytes: Buffer;
   verdict: { messages: readonly unknown[] };
   headers: Readonly<Record<string, string>>;
+  peer?: Peer;
 }
 
 /**
@@ -36,7 +37,8 @@ export async function serveBatch(
     messages.map((body, index) => {
       const span = spans[index];
       const bytes = span ? batch.bytes.subarray(span.start, span.end) : Buffer.alloc(0);
-      const element = { bytes, body, headers: batch.headers, limit: Math.floor(MAX_ANSWER_BYTES / messages.length) };
+      const limit = Math.floor(MAX_ANSWER_BYTES / messages.length);
+      const element = { bytes, body, headers: batch.headers, peer: batch.peer, limit };
       return answerOf({ core, classifier, calls, client }, element);
     }),
   );
@@ -51,6 +53,7 @@ interface BatchElement {
   headers: Readonly<Record<string, string>>;
   /** The largest answer, in bytes. */
   limit: number;
+  peer: Peer | undefined;
 }
 
 interface Serving {

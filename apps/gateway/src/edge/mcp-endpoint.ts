@@ -169,10 +169,12 @@ async function serve(
   if (verdict.kind === 'batch') {
     const closed = new AbortController();
     response.on('close', () => closed.abort());
-    return serveBatch(options, { ...message, verdict, headers: forwarded }, outlet, closed.signal, client);
+    const batch = { ...message, verdict, headers: forwarded, peer: request.socket };
+    return serveBatch(options, batch, outlet, closed.signal, client);
   }
   try {
-    return await serveMessage(options.core, { ...message, verdict, headers: forwarded }, outlet);
+    const { socket: peer } = request;
+    return await serveMessage(options.core, { ...message, verdict, headers: forwarded, peer }, outlet);
   } catch (error) {
     return failInternally(options.logger, response, error, idTextOf(message.bytes, message.body));
   }

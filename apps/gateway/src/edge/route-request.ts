@@ -130,7 +130,8 @@ function forward(request: RoutedRequest, route: UpstreamRoute, path: readonly st
   });
   const changed = change ? createChangingReply(reply, change) : reply;
   const receiver = route.special?.rewriteUris === true ? createRewritingReply(changed, upstream.name) : changed;
-  receiver.attach(upstream.call(toUpstreamRequest(request, route.upstreamName, path), receiver));
+  const sent = toUpstreamRequest(request, route.upstreamName, path);
+  receiver.attach(upstream.call({ ...sent, origin: message.origin, targetName: route.upstreamName }, receiver));
 }
 
 /** Only the name or URI changes, every other byte stays as the client wrote it. */

@@ -8,6 +8,8 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import { KIND_OF_METHOD, type KindSpec } from '../catalogue/kinds.ts';
 import type { Route, UpstreamRoute } from '../catalogue/merged-list.ts';
 import { findValue, splice } from '../json-spans.ts';
+import type { Observer } from '../observe/observer.ts';
+import type { Origin } from '../observe/origin.ts';
 import type { CallFailure, CallHandle, ReplyReceiver, Upstream } from '../upstream/upstream.ts';
 import { errorAnswer, idTextOf, quote, type Answers } from './answers.ts';
 import { findParamHeaderProblem } from './check-param-headers.ts';
@@ -45,6 +47,16 @@ export interface Message {
   verdict: Exclude<Verdict, { kind: 'batch' }>;
   /** The headers that may travel to an upstream. */
   headers: Readonly<Record<string, string>>;
+  /** Who sent it. */
+  peer?: Peer;
+  /** What requests to upstreams belong to, when that is observed. */
+  origin?: Origin;
+}
+
+/** The other end of a connection; a socket is one. */
+export interface Peer {
+  readonly remoteAddress?: string;
+  readonly remotePort?: number;
 }
 
 /** What serving needs. */
@@ -53,6 +65,7 @@ export interface GatewayCore {
   answers: Answers;
   upstreams: ReadonlyMap<string, Upstream>;
   subscriptions: Subscriptions;
+  observer: Observer | undefined;
   logger: Logger;
 }
 
@@ -62,6 +75,17 @@ const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', '
 
 /** Serves the message. Rejects only for faults of our own. */
 export async function serveMessage(core: GatewayCore, message: Message, outlet: Outlet): Promise<void> {
+  const observed = core.observer?.begin(message, outlet);
+  if (!observed) return serve(core, message, outlet);
+  try {
+    return await serve(core, observed.message, observed.outlet);
+  } catch (error) {
+    observed.failed();
+    throw error;
+  }
+}
+
+async function serve(core: GatewayCore, message: Message, outlet: Outlet): Promise<void> {
   const { verdict } = message;
   switch (verdict.kind) {
     case 'call': {
@@ -103,7 +127,9 @@ function callTool(core: GatewayCore, message: Message, call: Call, route: Route,
   });
   const request = route.upstreamName === call.name ? message : withUpstreamName(message, call.era, route.upstreamName);
   const receiver = route.special?.rewriteUris === true ? createRewritingReply(reply, upstream.name) : reply;
-  receiver.attach(upstream.call({ body: request.bytes, headers: request.headers }, receiver));
+  const { origin } = message;
+  const sent = { body: request.bytes, headers: request.headers, origin, targetName: route.upstreamName };
+  receiver.attach(upstream.call(sent, receiver));
 }
 
 /** Why a call is refused whose headers do not repeat its arguments; only modern calls have such headers (S24). */

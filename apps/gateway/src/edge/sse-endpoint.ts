@@ -105,7 +105,8 @@ async function serve(
   if (verdict.kind === 'request' && verdict.method === 'initialize') {
     session.version = agreedVersion(verdict.params['protocolVersion']);
   }
-  const forwarded = { ...message, headers: pickForwardHeaders(pickHeaders(request, session.version)) };
+  const headers = pickForwardHeaders(pickHeaders(request, session.version));
+  const forwarded = { ...message, headers, peer: request.socket };
   response.writeHead(HTTP_ACCEPTED, { 'content-length': 0 });
   response.end();
   if (verdict.kind === 'no-reply') {

@@ -3,6 +3,7 @@
  * carriers that translate (other eras, stdio) fit behind the same interface.
  */
 import { JSON_RPC_ERROR, type Failure } from '@database-mcp/errors';
+import type { Origin } from '../observe/origin.ts';
 
 /** One JSON-RPC message for an upstream. */
 export interface UpstreamRequest {
@@ -10,6 +11,10 @@ export interface UpstreamRequest {
   body: Buffer;
   /** Headers that travel with it, names in lower case. */
   headers: Readonly<Record<string, string>>;
+  /** What it belongs to; undefined: it is not observed, like health probes. */
+  origin?: Origin;
+  /** The name of the tool or prompt at the upstream, where it is another one there. */
+  targetName?: string;
 }
 
 /** How an answer begins. */

@@ -1,0 +1,149 @@
+/** One message of a client under observation: its SERVER span, its metrics and its log line, all written at its end. */
+import {
+  ATTRIBUTE,
+  EXECUTE_TOOL,
+  LOG_FIELD,
+  OTHER_TOOL,
+  type Attributes,
+  type Histogram,
+  type Logger,
+  type Span,
+} from '@database-mcp/telemetry';
+import type { Origin, Target } from './origin.ts';
+import { serverErrorType, type Outcome } from './outcome.ts';
+
+/** Where observations are written to. */
+export interface ObservationSinks {
+  logger: Logger;
+  duration: Histogram | undefined;
+  resultSize: Histogram | undefined;
+}
+
+/** What is known of the message at its beginning. */
+export interface ObservedMessage extends Omit<Origin, 'upstream'> {
+  /** Whether it has a log line of its own at level info: calls have, lists do not. */
+  isLogged: boolean;
+}
+
+/** Attributes that are the same for every HTTP hop. */
+export const HTTP_ATTRIBUTES = {
+  [ATTRIBUTE.TRANSPORT]: 'tcp',
+  [ATTRIBUTE.NETWORK_PROTOCOL]: 'http',
+  [ATTRIBUTE.NETWORK_PROTOCOL_VERSION]: '1.1',
+} as const;
+
+/** Texts that clients made up are told, but not at any length. */
+const MAX_CLIENT_CHARS = 256;
+
+/** The message, until its answer is out. */
+export class Observation implements Origin {
+  readonly span: Span | undefined;
+  readonly baggage: string | undefined;
+  readonly method: string;
+  readonly protocolVersion: string | undefined;
+  readonly requestId: string | undefined;
+  readonly target: Target | undefined;
+  upstream: string | undefined;
+  readonly #sinks: ObservationSinks;
+  readonly #isLogged: boolean;
+  readonly #startedAt = performance.now();
+  #isFinished = false;
+
+  constructor(message: ObservedMessage, sinks: ObservationSinks) {
+    this.span = message.span;
+    this.baggage = message.baggage;
+    this.method = message.method;
+    this.protocolVersion = message.protocolVersion;
+    this.requestId = message.requestId;
+    this.target = message.target;
+    this.#isLogged = message.isLogged;
+    this.#sinks = sinks;
+  }
+
+  get isFinished(): boolean {
+    return this.#isFinished;
+  }
+
+  /** Writes everything; only the first time counts. `bytes`: of the answer. */
+  finish(outcome: Outcome, bytes: number): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    const ms = performance.now() - this.#startedAt;
+    const errorType = serverErrorType(outcome);
+    if (this.span) endSpan(this.span, outcome, errorType);
+    const { duration, resultSize, logger } = this.#sinks;
+    if (duration) duration.record(ms / 1_000, toLabels(this, errorType));
+    if (resultSize && this.target?.kind === 'tool') resultSize.record(bytes, { [ATTRIBUTE.TOOL]: toolLabel(this) });
+    if (this.#isLogged) this.#log(logger, outcome, ms, bytes);
+  }
+
+  #log(logger: Logger, outcome: Outcome, ms: number, bytes: number): void {
+    const context = this.span?.context;
+    logger.info(
+      {
+        [LOG_FIELD.TOOL]: cut(this.target?.name ?? this.method),
+        [LOG_FIELD.UPSTREAM]: this.upstream,
+        [LOG_FIELD.STATUS]: statusOf(outcome),
+        [LOG_FIELD.DURATION_MS]: Math.round(ms * 10) / 10,
+        [LOG_FIELD.BYTES]: bytes,
+        ...(context && { [LOG_FIELD.TRACE_ID]: context.traceId, [LOG_FIELD.SPAN_ID]: context.spanId }),
+      },
+      'call',
+    );
+  }
+}
+
+/** The status in the log: `ok`, `tool_error`, the code of a JSON-RPC error, or why there was no answer. */
+function statusOf(outcome: Outcome): string {
+  if (outcome.kind === 'rpc-error') return String(outcome.code);
+  return serverErrorType(outcome) ?? 'ok';
+}
+
+/** Ends a span with what became of its request. */
+export function endSpan(span: Span, outcome: Outcome, errorType: string | undefined): void {
+  if (span.isRecording) {
+    if (outcome.kind === 'rpc-error') span.set(ATTRIBUTE.STATUS_CODE, String(outcome.code));
+    if (errorType !== undefined) span.fail(errorType, outcome.kind === 'rpc-error' ? outcome.message : undefined);
+  }
+  span.end();
+}
+
+/** Labels of the duration metrics; all of closed sets. */
+export function toLabels(origin: Origin, errorType: string | undefined): Record<string, string | undefined> {
+  const { method, target } = origin;
+  return {
+    [ATTRIBUTE.METHOD]: method,
+    [ATTRIBUTE.TOOL]: target?.kind === 'tool' ? toolLabel(origin) : undefined,
+    [ATTRIBUTE.PROMPT]: target?.kind === 'prompt' && target.isListed ? target.name : undefined,
+    [ATTRIBUTE.OPERATION]: target?.kind === 'tool' ? EXECUTE_TOOL : undefined,
+    [ATTRIBUTE.ERROR_TYPE]: errorType,
+  };
+}
+
+function toolLabel({ target }: Origin): string {
+  return target?.isListed ? target.name : OTHER_TOOL;
+}
+
+/** What a span says of the message, apart from who is at the other end. */
+export function toAttributes(origin: Omit<Origin, 'span' | 'baggage'>, target = origin.target): Attributes {
+  const name = target && cut(target.name);
+  return {
+    [ATTRIBUTE.METHOD]: origin.method,
+    [ATTRIBUTE.TOOL]: target?.kind === 'tool' ? name : undefined,
+    [ATTRIBUTE.PROMPT]: target?.kind === 'prompt' ? name : undefined,
+    [ATTRIBUTE.RESOURCE_URI]: target?.kind === 'uri' ? name : undefined,
+    [ATTRIBUTE.OPERATION]: target?.kind === 'tool' ? EXECUTE_TOOL : undefined,
+    [ATTRIBUTE.REQUEST_ID]: origin.requestId && cut(origin.requestId),
+    [ATTRIBUTE.PROTOCOL_VERSION]: origin.protocolVersion,
+    ...HTTP_ATTRIBUTES,
+  };
+}
+
+/** The span's name: with the tool or prompt where that is one of a closed set. */
+export function toSpanName(method: string, target: Target | undefined): string {
+  return target?.isListed && target.kind !== 'uri' ? `${method} ${target.name}` : method;
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_CLIENT_CHARS ? text : text.slice(0, MAX_CLIENT_CHARS);
+}

@@ -1,0 +1,161 @@
+/**
+ * What became of a request, read from its answer in passing: nothing is held back, and only the beginning and the end of
+ * a long answer are looked at.
+ */
+import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { isObject } from '../edge/classify.ts';
+import { findValue, firstKeyOf } from '../json-spans.ts';
+import type { CallFailure, ReplyHead } from '../upstream/upstream.ts';
+
+/** What became of a request. */
+export type Outcome =
+  | { kind: 'ok' }
+  /** A result with `isError: true`. */
+  | { kind: 'tool-error' }
+  | { kind: 'rpc-error'; code: number; message: string }
+  | { kind: 'failure'; failure: CallFailure['kind'] }
+  /** The client went away, or said that it has no more interest. */
+  | { kind: 'cancelled' };
+
+const OK: Outcome = { kind: 'ok' };
+const CUT_OFF: Outcome = { kind: 'failure', failure: 'cut-off' };
+/** Of an answer in several pieces this much is kept of the end; `isError` stands at an end of the result. */
+const TAIL_BYTES = 64 * 1024;
+/** In an answer that was not kept whole the mark is looked for this close to either end. */
+const MARK_BYTES = 4 * 1024;
+const IS_ERROR_KEY = Buffer.from('"isError"');
+/** A quote inside of a JSON string has a backslash before it, so no text of a result looks like this. */
+const IS_ERROR_MARK = /"isError"\s*:\s*true/;
+const ERROR_CODE = /"code"\s*:\s*(-?\d{1,10})/;
+const DATA = Buffer.from('data:');
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** The gateway's own answers longer than this are lists. */
+const MAX_OWN_CHARS = 8 * 1024;
+
+/** Reads what became of a request from an answer that the gateway itself gives. */
+export function readOwnAnswer(json: string | Buffer): Outcome {
+  if (json.length > MAX_OWN_CHARS) return OK;
+  if (!json.includes('"error":') && !json.includes('"isError":true')) return OK;
+  return readMessage(Buffer.from(json));
+}
+
+/** Codes that tell a mistake of the caller: no error of the server (semantic-conventions-genai, MCP). */
+const CALLER_MISTAKES: ReadonlySet<number> = new Set([
+  JSON_RPC_ERROR.PARSE_ERROR,
+  JSON_RPC_ERROR.INVALID_REQUEST,
+  JSON_RPC_ERROR.METHOD_NOT_FOUND,
+  JSON_RPC_ERROR.INVALID_PARAMS,
+  JSON_RPC_ERROR.HEADER_MISMATCH,
+  JSON_RPC_ERROR.UNSUPPORTED_PROTOCOL_VERSION,
+  // Resource not found, of the revisions that begin with `initialize`.
+  -32_002,
+]);
+
+/** `error.type` as who sends the request sees it: every JSON-RPC error is one. Undefined: none. */
+export function clientErrorType(outcome: Outcome): string | undefined {
+  switch (outcome.kind) {
+    case 'ok':
+      return undefined;
+    case 'tool-error':
+      return 'tool_error';
+    case 'rpc-error':
+      return String(outcome.code);
+    case 'failure':
+      return outcome.failure;
+    case 'cancelled':
+      return 'cancelled';
+  }
+}
+
+/** `error.type` as who serves the request sees it: a mistake of the caller is none. */
+export function serverErrorType(outcome: Outcome): string | undefined {
+  return outcome.kind === 'rpc-error' && CALLER_MISTAKES.has(outcome.code) ? undefined : clientErrorType(outcome);
+}
+
+/** Follows one answer. */
+export class OutcomeReader {
+  #isStream = false;
+  #first: Buffer | undefined;
+  /** The last pieces after the first. */
+  #tail: Buffer[] = [];
+  #tailBytes = 0;
+  #isTailCut = false;
+  /** All bytes of the answer so far. */
+  bytes = 0;
+
+  start(head: ReplyHead): void {
+    this.#isStream = head.kind === 'events';
+  }
+
+  push(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (this.#first === undefined) {
+      this.#first = chunk;
+      return;
+    }
+    this.#tail.push(chunk);
+    this.#tailBytes += chunk.length;
+    while (this.#tailBytes - (this.#tail[0]?.length ?? 0) >= TAIL_BYTES) {
+      this.#tailBytes -= this.#tail.shift()?.length ?? 0;
+      this.#isTailCut = true;
+    }
+  }
+
+  /** The answer is complete. */
+  finish(): Outcome {
+    const first = this.#first;
+    if (first === undefined) return CUT_OFF;
+    if (this.#tail.length === 0) return this.#isStream ? readLastEvent(first) : readMessage(first);
+    const whole = this.#isTailCut ? undefined : Buffer.concat([first, ...this.#tail]);
+    if (this.#isStream) return readLastEvent(whole ?? Buffer.concat(this.#tail), whole === undefined);
+    return whole ? readMessage(whole) : readParts(first, Buffer.concat(this.#tail));
+  }
+}
+
+/** The outcome that a whole message tells. */
+function readMessage(message: Buffer): Outcome {
+  const key = firstKeyOf(message, ['result', 'error', 'method']);
+  if (key === 'error') return readError(message);
+  if (key !== 'result') return CUT_OFF;
+  if (!message.includes(IS_ERROR_KEY)) return OK;
+  const span = findValue(message, 'result', 'isError');
+  return span && message.toString('latin1', span.start, span.end) === 'true' ? { kind: 'tool-error' } : OK;
+}
+
+function readError(message: Buffer): Outcome {
+  const span = findValue(message, 'error');
+  try {
+    const error: unknown = span && JSON.parse(message.toString('utf8', span.start, span.end));
+    if (isObject(error) && typeof error['code'] === 'number') {
+      return { kind: 'rpc-error', code: error['code'], message: String(error['message'] ?? '') };
+    }
+  } catch {
+    // It was cut off, or is no JSON; its receiver finds out.
+  }
+  const code = ERROR_CODE.exec(message.toString('latin1', 0, MARK_BYTES))?.[1];
+  return { kind: 'rpc-error', code: Number(code ?? JSON_RPC_ERROR.INTERNAL_ERROR), message: '' };
+}
+
+/** The outcome that the two ends of a long message tell. */
+function readParts(head: Buffer, tail: Buffer): Outcome {
+  const key = firstKeyOf(head, ['result', 'error', 'method']);
+  if (key === 'error') return readError(head);
+  if (key === 'method') return CUT_OFF;
+  return hasMark(head.subarray(0, MARK_BYTES)) || hasMark(tail.subarray(-MARK_BYTES)) ? { kind: 'tool-error' } : OK;
+}
+
+function hasMark(bytes: Buffer): boolean {
+  return bytes.includes(IS_ERROR_KEY) && IS_ERROR_MARK.test(bytes.toString('latin1'));
+}
+
+/** The answer is the last event of a stream. `isCut`: the beginning of these bytes may be the middle of an event. */
+function readLastEvent(stream: Buffer, isCut = false): Outcome {
+  for (let at = stream.lastIndexOf(DATA); at !== -1; at = at === 0 ? -1 : stream.lastIndexOf(DATA, at - 1)) {
+    const before = stream[at - 1];
+    if (at > 0 && before !== LF && before !== CR) continue;
+    return readMessage(stream.subarray(at + DATA.length));
+  }
+  return isCut ? readParts(stream, stream) : CUT_OFF;
+}
