@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import {
   freePort,
@@ -17,7 +18,8 @@ import type { Pinning } from './pinning.ts';
 
 /** What load is put on. */
 export interface Target {
-  name: 'direct' | 'pass-through' | 'gateway';
+  /** `traced`: the gateway with tracing on, every call sampled. */
+  name: 'direct' | 'pass-through' | 'gateway' | 'traced';
   url: string;
   /** The process in the middle; undefined when there is none. */
   pid: number | undefined;
@@ -34,11 +36,15 @@ export interface Setup {
   drive(job: Job): Promise<JobResult>;
   /** Requests and connections that all upstreams have seen. */
   countUpstream(): Promise<RawUpstreamStats>;
+  /** Spans that have arrived at the receiver, once no more come. */
+  countSpans(): Promise<number>;
 }
 
 /** Names of the upstreams; their tools carry them as prefix. */
 const UPSTREAMS = ['alpha', 'beta', 'gamma'] as const;
 const TOOLS_PER_UPSTREAM = 12;
+/** Longer than a batch of spans waits for more of them (OTEL_BSP_SCHEDULE_DELAY). */
+const SPANS_SETTLE_MS = 5_500;
 const run = promisify(execFile);
 
 /** Bundles an app, which is how it ships, and gives the file: from its sources the gateway is 20 MiB larger. */
@@ -58,10 +64,11 @@ export async function startSetup(
     place: 'outer' | 'middle',
     args: readonly string[],
     ready: { line: RegExp } | { url: string },
+    env: Readonly<Record<string, string>> = {},
   ) => {
     const { command, args: prefix } = pinning[place];
     const name = args[0] ?? command;
-    const started = await spawnProcess({ name, command, args: [...prefix, ...args], ready });
+    const started = await spawnProcess({ name, command, args: [...prefix, ...args], ready, env });
     onStart(started);
     return { pid: started.pid, url: started.readyLine?.[1] ?? '' };
   };
@@ -79,20 +86,25 @@ export async function startSetup(
       return { name, ...(await start('outer', args, { line: /"(http:[^"]*)"/ })) };
     }),
   );
-  const [driver, passThrough, gateway] = await Promise.all([
+  const receiver = await start('outer', ['bench/src/span-receiver.ts'], { line: /"(http:[^"]*)"/ });
+  const tracing = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_METRICS_EXPORTER: 'none' };
+  const [driver, passThrough, gateway, traced] = await Promise.all([
     start('outer', ['bench/src/driver-main.ts'], { line: /"(http:[^"]*)"/ }),
     start('middle', ['bench/src/pass-through.ts', ...upstreams.map(({ name, url }) => `${name}_=${url}`)], {
       line: /"(http:[^"]*)"/,
     }),
     startGateway(bundle, folder, upstreams, (args, ready) => start('middle', args, ready)),
+    startGateway(bundle, folder, upstreams, (args, ready) => start('middle', args, ready, tracing)),
   ]);
   const toolCount = UPSTREAMS.length * TOOLS_PER_UPSTREAM;
   await waitForTools(gateway.url, toolCount);
+  await waitForTools(traced.url, toolCount);
   return {
     targets: [
       { name: 'direct', url: upstreams[0]?.url ?? '', pid: undefined },
       { name: 'pass-through', ...passThrough },
       { name: 'gateway', ...gateway },
+      { name: 'traced', ...traced },
     ],
     toolCount,
     smallTools: UPSTREAMS.map((name) => `${name}_small`),
@@ -106,6 +118,7 @@ export async function startSetup(
       const sum = (key: keyof RawUpstreamStats): number => each.reduce((total, stats) => total + stats[key], 0);
       return { requests: sum('requests'), connections: sum('connections') };
     },
+    countSpans: () => countSettled(receiver.url),
   };
 }
 
@@ -132,6 +145,17 @@ async function waitForTools(url: string, count: number): Promise<void> {
     },
     { what: `the gateway to list the ${count} tools of its upstreams`, deadlineMs: 10_000 },
   );
+}
+
+/** The last spans come when their batch is old enough. */
+async function countSettled(url: string): Promise<number> {
+  const count = async (): Promise<number> => Number(await (await fetch(url)).text());
+  let last = -1;
+  for (let now = await count(); now !== last; now = await count()) {
+    last = now;
+    await delay(SPANS_SETTLE_MS);
+  }
+  return last;
 }
 
 /** Asked on a connection that is kept, so that the asking is counted once and not at every time. */

@@ -12,6 +12,8 @@ import {
   LARGE_RATE_RATIO,
   LIST_RATE_RATIO,
   NEW_CONNECTIONS_PER_CALL,
+  SPANS_RECEIVED_RATIO,
+  TRACED_RATE_RATIO,
   UPSTREAM_REQUESTS_PER_CALL,
   type Target,
 } from './targets.ts';
@@ -24,7 +26,8 @@ export interface Report {
 
 type Name = Sample['target'];
 const MIDDLES: readonly Name[] = ['pass-through', 'gateway'];
-const NAMES: readonly Name[] = ['direct', ...MIDDLES];
+const NAMES: readonly Name[] = ['direct', ...MIDDLES, 'traced'];
+const UNTRACED: readonly Name[] = ['direct', ...MIDDLES];
 const MEBIBYTE = 1_024 * 1_024;
 /** The stretches with one client, by era. */
 const SINGLE = [
@@ -42,30 +45,37 @@ export function createReport(measured: Measurements): Report {
     medianOf(measured.samples, scenario, name, key);
 
   for (const era of ['modern', 'legacy'] as const) {
-    add(`calls/s, 16 clients, ${era}`, NAMES, (name) => whole(middle(era, 'callsPerSecond')(name)));
-    add('  p50 ms', NAMES, (name) => middle(era, 'p50')(name).toFixed(2));
-    add('  p99 ms', NAMES, (name) => middle(era, 'p99')(name).toFixed(2));
-    add('  CPU ms per call', MIDDLES, (name) => orUnknown(middle(era, 'cpuMsPerCall')(name), 3));
+    const names = era === 'modern' ? NAMES : UNTRACED;
+    add(`calls/s, 16 clients, ${era}`, names, (name) => whole(middle(era, 'callsPerSecond')(name)));
+    add('  p50 ms', names, (name) => middle(era, 'p50')(name).toFixed(2));
+    add('  p99 ms', names, (name) => middle(era, 'p99')(name).toFixed(2));
+    const processes = names.filter((name) => name !== 'direct');
+    add('  CPU ms per call', processes, (name) => orUnknown(middle(era, 'cpuMsPerCall')(name), 3));
   }
   for (const [scenario, era] of SINGLE) {
-    add(`p50 ms, 1 client, ${era}`, NAMES, (name) => middle(scenario, 'p50')(name).toFixed(3));
+    add(`p50 ms, 1 client, ${era}`, UNTRACED, (name) => middle(scenario, 'p50')(name).toFixed(3));
     add('  added to direct', MIDDLES, (name) => addedLatency(measured.samples, scenario, name).toFixed(3));
   }
   add('merged lists/s, 16 clients', MIDDLES, (name) => whole(middle('list', 'callsPerSecond')(name)));
   add('  CPU ms per list', MIDDLES, (name) => orUnknown(middle('list', 'cpuMsPerCall')(name), 3));
-  add('100 KB results/s, 16 clients', NAMES, (name) => whole(middle('large', 'callsPerSecond')(name)));
-  add('  p99 ms', NAMES, (name) => middle('large', 'p99')(name).toFixed(2));
+  add('100 KB results/s, 16 clients', UNTRACED, (name) => whole(middle('large', 'callsPerSecond')(name)));
+  add('  p99 ms', UNTRACED, (name) => middle('large', 'p99')(name).toFixed(2));
   add('upstream requests per call', MIDDLES, (name) => middle('modern', 'upstreamRequestsPerCall')(name).toFixed(3));
   add('new connections per call', MIDDLES, (name) => middle('modern', 'newConnectionsPerCall')(name).toFixed(3));
-  add('resident MiB, idle', MIDDLES, (name) => whole((measured.idleBytes.get(name) ?? 0) / MEBIBYTE));
-  add('resident MiB, after the load', MIDDLES, (name) => whole((measured.bytesAfterLoad.get(name) ?? 0) / MEBIBYTE));
+  add('resident MiB, idle', [...MIDDLES, 'traced'], (name) => whole((measured.idleBytes.get(name) ?? 0) / MEBIBYTE));
+  add('resident MiB, after the load', [...MIDDLES, 'traced'], (name) =>
+    whole((measured.bytesAfterLoad.get(name) ?? 0) / MEBIBYTE),
+  );
 
   const targets = listTargets(measured);
-  const lines = [...formatTable(rows), '', 'Targets (gateway / pass-through):', ...targets.map(describeTarget)];
+  const { expected, received } = measured.spans;
+  const spans = `Of the ${whole(expected)} spans of the traced calls ${whole(received)} arrived at the receiver.`;
+  const verdicts = targets.map(describeTarget);
+  const lines = [...formatTable(rows), '', spans, '', 'Targets (gateway / pass-through):', ...verdicts];
   return { lines, missed: targets.filter((target) => !isMet(target)) };
 }
 
-function listTargets({ samples, idleBytes }: Measurements): Target[] {
+function listTargets({ samples, idleBytes, spans }: Measurements): Target[] {
   const idle = idleBytes.get('gateway');
   return [
     ...SINGLE.flatMap(([single, era]) => [
@@ -79,6 +89,12 @@ function listTargets({ samples, idleBytes }: Measurements): Target[] {
     ]),
     atLeast('merged lists/s (there: a static answer)', ratioOf(samples, 'list', 'callsPerSecond'), LIST_RATE_RATIO),
     atLeast('100 KB results/s', ratioOf(samples, 'large', 'callsPerSecond'), LARGE_RATE_RATIO),
+    atLeast(
+      'calls/s, traced / not traced',
+      ratioOf(samples, 'modern', 'callsPerSecond', 'traced', 'gateway'),
+      TRACED_RATE_RATIO,
+    ),
+    atLeast('spans that arrived', spans.received / spans.expected, SPANS_RECEIVED_RATIO),
     atMost(
       'upstream requests per call',
       medianOf(samples, 'modern', 'gateway', 'upstreamRequestsPerCall'),
@@ -110,10 +126,16 @@ function medianOf(samples: readonly Sample[], scenario: ScenarioName, target: Na
 }
 
 /** The median of the ratios of each round: a slow round is slow for both. */
-function ratioOf(samples: readonly Sample[], scenario: ScenarioName, key: NumericKey): number {
-  const reference = valuesOf(samples, scenario, 'pass-through', key);
-  const gateway = valuesOf(samples, scenario, 'gateway', key);
-  return median(gateway.map((value, round) => value / (reference[round] ?? Number.NaN)));
+function ratioOf(
+  samples: readonly Sample[],
+  scenario: ScenarioName,
+  key: NumericKey,
+  measured: Name = 'gateway',
+  beside: Name = 'pass-through',
+): number {
+  const reference = valuesOf(samples, scenario, beside, key);
+  const values = valuesOf(samples, scenario, measured, key);
+  return median(values.map((value, round) => value / (reference[round] ?? Number.NaN)));
 }
 
 /** What a process in the middle adds to the median answer time of one client, by round. */

@@ -30,7 +30,12 @@ export interface Measurements {
   /** Bytes of the processes in the middle before any load, and after all of it. */
   idleBytes: Map<Target['name'], number>;
   bytesAfterLoad: Map<Target['name'], number>;
+  /** Spans that the traced gateway has to send for the calls that it got, and those that arrived. */
+  spans: { expected: number; received: number };
 }
+
+/** The message of the client, and the request to the upstream. */
+const SPANS_PER_CALL = 2;
 
 const CLIENTS = 16;
 /** Connections are opened and buffers sized in it; the code is hot already, see `heatUp`. */
@@ -57,7 +62,7 @@ const call = (era: 'modern' | 'legacy') => (setup: Setup, target: Target) =>
   ({ kind: 'call', era, tools: toolsFor(target, setup.smallTools), textBytes: SMALL_RESULT_BYTES }) as const;
 
 const SCENARIOS: readonly Scenario[] = [
-  { name: 'modern', clients: CLIENTS, targets: ALL, workload: call('modern') },
+  { name: 'modern', clients: CLIENTS, targets: [...ALL, 'traced'], workload: call('modern') },
   { name: 'legacy', clients: CLIENTS, targets: ALL, workload: call('legacy') },
   { name: 'single', clients: 1, targets: ALL, workload: call('modern') },
   { name: 'single-legacy', clients: 1, targets: ALL, workload: call('legacy') },
@@ -90,19 +95,33 @@ export async function measure(
 ): Promise<Measurements> {
   await delay(SETTLE_MS, undefined, { signal });
   const idleBytes = weigh(setup);
+  const spansBefore = await setup.countSpans();
+  let tracedCalls = 0;
+  const take = async (scenario: Scenario, target: Target, round: number, time: Time): Promise<Sample> => {
+    const taken = await sample(setup, scenario, target, round, time);
+    if (target.name === 'traced') tracedCalls += taken.callsInAll;
+    return taken;
+  };
   onProgress('warming up');
   await forEachSlice(setup, false, signal, (scenario, target) =>
-    sample(setup, scenario, target, -1, { warmUpMs: 0, measureMs: HEAT_UP_MS }),
+    take(scenario, target, -1, { warmUpMs: 0, measureMs: HEAT_UP_MS }),
   );
   const samples: Sample[] = [];
   for (let round = 0; round < plan.rounds; round++) {
     onProgress(`round ${round + 1} of ${plan.rounds}`);
     await forEachSlice(setup, round % 2 === 1, signal, async (scenario, target) => {
       const time = { warmUpMs: WARM_UP_MS, measureMs: plan.measureMs };
-      samples.push(await sample(setup, scenario, target, round, time));
+      samples.push(await take(scenario, target, round, time));
     });
   }
-  return { samples, idleBytes, bytesAfterLoad: weigh(setup) };
+  const bytesAfterLoad = weigh(setup);
+  const received = (await setup.countSpans()) - spansBefore;
+  return { samples, idleBytes, bytesAfterLoad, spans: { expected: tracedCalls * SPANS_PER_CALL, received } };
+}
+
+interface Time {
+  warmUpMs: number;
+  measureMs: number;
 }
 
 /** Every second round goes through the targets backwards, so that none always has the place behind another. */
@@ -122,13 +141,7 @@ async function forEachSlice(
   }
 }
 
-async function sample(
-  setup: Setup,
-  scenario: Scenario,
-  target: Target,
-  round: number,
-  time: { warmUpMs: number; measureMs: number },
-): Promise<Sample> {
+async function sample(setup: Setup, scenario: Scenario, target: Target, round: number, time: Time): Promise<Sample> {
   const seenBefore = await setup.countUpstream();
   const cpuBefore = target.pid === undefined ? undefined : cpuSeconds(target.pid);
   const workload = scenario.workload(setup, target);

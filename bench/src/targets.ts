@@ -19,6 +19,10 @@ export const COST_RATIO = 1.3;
 export const LIST_RATE_RATIO = 0.7;
 /** Results of 100 KB per second. */
 export const LARGE_RATE_RATIO = 0.85;
+/** Calls per second with every call traced, of what the gateway reaches without tracing. */
+export const TRACED_RATE_RATIO = 0.75;
+/** Of the spans of these calls so many must arrive at the receiver. */
+export const SPANS_RECEIVED_RATIO = 0.99;
 /** Probes of the upstreams' health are the part above one. */
 export const UPSTREAM_REQUESTS_PER_CALL = 1.01;
 /** Connections are opened in the warm-up, and one may be replaced now and then. */

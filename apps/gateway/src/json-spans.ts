@@ -18,6 +18,9 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const SPACE = 0x20;
+const MAX_ASCII = 0x7f;
+/** Most keys and names are shorter; in so many bytes a loop beats the call into native code. */
+const SHORT_BYTES = 48;
 
 /** The span of the value at `path` (object keys only), or undefined. Of equal keys the last counts, as in `JSON.parse`. */
 export function findValue(text: Buffer, ...path: readonly string[]): Span | undefined {
@@ -148,11 +151,17 @@ export function firstKeyOf(text: Buffer, keys: readonly string[]): string | unde
 
 /** Whether the string from `start` to `end`, quotes included, is this key. */
 export function isKey(text: Buffer, start: number, end: number, key: string): boolean {
+  const bytes = end - start - 2;
   // A key takes at least a byte for each of its characters, and more only with escapes or beyond ASCII.
-  if (end - start - 2 < key.length) return false;
-  const raw = text.toString('utf8', start + 1, end - 1);
-  if (raw === key) return true;
-  return raw.includes('\\') && JSON.parse(text.toString('utf8', start, end)) === key;
+  if (bytes < key.length) return false;
+  let isPlain = true;
+  let isSame = bytes === key.length;
+  for (let at = 0; at < bytes && (isSame || isPlain); at++) {
+    const byte = text[start + 1 + at] ?? 0;
+    if (byte === BACKSLASH || byte > MAX_ASCII) isPlain = false;
+    if (isSame && byte !== key.charCodeAt(at)) isSame = false;
+  }
+  return isSame || (!isPlain && JSON.parse(text.toString('utf8', start, end)) === key);
 }
 
 function valueAt(text: Buffer, from: number): Span {
@@ -171,6 +180,10 @@ function endsPrimitive(byte: number): boolean {
 
 /** Just after the closing quote of the string that opens at `start`. */
 function stringEnd(text: Buffer, start: number): number {
+  for (let near = start + 1; near <= start + SHORT_BYTES; near++) {
+    if (text[near] === QUOTE) return near + 1;
+    if (text[near] === BACKSLASH) break;
+  }
   let at = text.indexOf(QUOTE, start + 1);
   while (at !== -1) {
     let backslashes = 0;

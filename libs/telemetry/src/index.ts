@@ -13,4 +13,4 @@ export { ATTRIBUTE, CANCELLED, EXECUTE_TOOL, LOG_FIELD, METRIC, OTHER_TOOL, TOOL
 export { TELEMETRY_SETTINGS, type TelemetrySettings } from './settings.ts';
 export { NO_TELEMETRY, startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry.ts';
 export { formatTraceparent, parseBaggage, parseTraceparent, SAMPLED, type TraceContext } from './trace-context.ts';
-export type { Attributes, Span, SpanKind, SpanOptions, Tracer } from './tracer.ts';
+export type { Attributes, SharedAttributes, Span, SpanKind, SpanOptions, Tracer } from './tracer.ts';

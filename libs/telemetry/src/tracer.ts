@@ -10,6 +10,13 @@ export type SpanKind = 'server' | 'client' | 'internal';
 /** Attributes by name; undefined ones are left out. Long texts are cut to 4,096 characters. */
 export type Attributes = Record<string, string | number | boolean | undefined>;
 
+/** Attributes that many spans have in common: put into their final form once. */
+export interface SharedAttributes {
+  readonly attributes: Readonly<Attributes>;
+  /** Belongs to the exporter. */
+  encoded?: Buffer;
+}
+
 /** What a span begins with. */
 export interface SpanOptions {
   name: string;
@@ -18,6 +25,8 @@ export interface SpanOptions {
   parent?: TraceContext;
   /** Other spans that have to do with it. */
   links?: readonly TraceContext[];
+  /** Besides `attributes`; the two must not have a name in common. */
+  shared?: SharedAttributes;
   /** Taken over: the span owns the object. */
   attributes?: Attributes;
 }

@@ -35,6 +35,13 @@ export {
 } from './http-request.ts';
 export { assertNoLeftovers, RUN_MARKER_VARIABLE, type LeftoverOptions, type ProcessWatch } from './leftovers.ts';
 export { cpuSeconds, isRunning, listProcesses, processTree, residentBytes, type ProcessInfo } from './process-table.ts';
+export { countSpans, type ReceivedAttributes, type ReceivedMetric, type ReceivedSpan } from './otlp/decode.ts';
+export {
+  startOtlpReceiver,
+  type OtlpReceiver,
+  type OtlpReceiverOptions,
+  type ReceiverMood,
+} from './otlp/otlp-receiver.ts';
 export { repositoryRoot } from './repository-root.ts';
 export { peakResidentBytes } from './resident-peak.ts';
 export { assertServerContract, type ServerContractOptions } from './server-contract.ts';

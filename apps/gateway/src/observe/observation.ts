@@ -4,13 +4,13 @@ import {
   EXECUTE_TOOL,
   LOG_FIELD,
   OTHER_TOOL,
-  type Attributes,
   type Histogram,
   type Logger,
   type Span,
 } from '@database-mcp/telemetry';
 import type { Origin, Target } from './origin.ts';
 import { serverErrorType, type Outcome } from './outcome.ts';
+import { cutClientText } from './shared-attributes.ts';
 
 /** Where observations are written to. */
 export interface ObservationSinks {
@@ -25,16 +25,6 @@ export interface ObservedMessage extends Omit<Origin, 'upstream'> {
   isLogged: boolean;
 }
 
-/** Attributes that are the same for every HTTP hop. */
-export const HTTP_ATTRIBUTES = {
-  [ATTRIBUTE.TRANSPORT]: 'tcp',
-  [ATTRIBUTE.NETWORK_PROTOCOL]: 'http',
-  [ATTRIBUTE.NETWORK_PROTOCOL_VERSION]: '1.1',
-} as const;
-
-/** Texts that clients made up are told, but not at any length. */
-const MAX_CLIENT_CHARS = 256;
-
 /** The message, until its answer is out. */
 export class Observation implements Origin {
   readonly span: Span | undefined;
@@ -44,6 +34,7 @@ export class Observation implements Origin {
   readonly requestId: string | undefined;
   readonly target: Target | undefined;
   upstream: string | undefined;
+  outcome: Outcome | undefined;
   readonly #sinks: ObservationSinks;
   readonly #isLogged: boolean;
   readonly #startedAt = performance.now();
@@ -81,7 +72,7 @@ export class Observation implements Origin {
     const context = this.span?.context;
     logger.info(
       {
-        [LOG_FIELD.TOOL]: cut(this.target?.name ?? this.method),
+        [LOG_FIELD.TOOL]: cutClientText(this.target?.name ?? this.method),
         [LOG_FIELD.UPSTREAM]: this.upstream,
         [LOG_FIELD.STATUS]: statusOf(outcome),
         [LOG_FIELD.DURATION_MS]: Math.round(ms * 10) / 10,
@@ -124,26 +115,7 @@ function toolLabel({ target }: Origin): string {
   return target?.isListed ? target.name : OTHER_TOOL;
 }
 
-/** What a span says of the message, apart from who is at the other end. */
-export function toAttributes(origin: Omit<Origin, 'span' | 'baggage'>, target = origin.target): Attributes {
-  const name = target && cut(target.name);
-  return {
-    [ATTRIBUTE.METHOD]: origin.method,
-    [ATTRIBUTE.TOOL]: target?.kind === 'tool' ? name : undefined,
-    [ATTRIBUTE.PROMPT]: target?.kind === 'prompt' ? name : undefined,
-    [ATTRIBUTE.RESOURCE_URI]: target?.kind === 'uri' ? name : undefined,
-    [ATTRIBUTE.OPERATION]: target?.kind === 'tool' ? EXECUTE_TOOL : undefined,
-    [ATTRIBUTE.REQUEST_ID]: origin.requestId && cut(origin.requestId),
-    [ATTRIBUTE.PROTOCOL_VERSION]: origin.protocolVersion,
-    ...HTTP_ATTRIBUTES,
-  };
-}
-
 /** The span's name: with the tool or prompt where that is one of a closed set. */
 export function toSpanName(method: string, target: Target | undefined): string {
   return target?.isListed && target.kind !== 'uri' ? `${method} ${target.name}` : method;
-}
-
-function cut(text: string): string {
-  return text.length <= MAX_CLIENT_CHARS ? text : text.slice(0, MAX_CLIENT_CHARS);
 }

@@ -60,7 +60,8 @@ class ObservedReply implements StreamedReply {
 
   end(): void {
     this.#reply.end();
-    this.#observation.finish(this.#reader.finish(), this.#reader.bytes);
+    const outcome = this.#observation.outcome ?? this.#reader.finish();
+    this.#observation.finish(outcome, this.#reader.bytes);
   }
 
   failed(failure: CallFailure): void {

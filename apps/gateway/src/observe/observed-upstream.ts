@@ -9,10 +9,11 @@ import type {
   Upstream,
   UpstreamRequest,
 } from '../upstream/upstream.ts';
-import { endSpan, HTTP_ATTRIBUTES, toAttributes, toLabels, toSpanName } from './observation.ts';
+import { endSpan, toLabels, toSpanName } from './observation.ts';
 import type { Origin } from './origin.ts';
 import { clientErrorType, OutcomeReader, type Outcome } from './outcome.ts';
 import { injectContext } from './propagation.ts';
+import { createSharedAttributes, cutClientText } from './shared-attributes.ts';
 
 /** An upstream, and how many calls are on their way to it. */
 export interface ObservedUpstream extends Upstream {
@@ -23,7 +24,7 @@ export interface ObservedUpstream extends Upstream {
 /** The upstream, observed. */
 export function observeUpstream(upstream: Upstream, config: UpstreamConfig, telemetry: Telemetry): ObservedUpstream {
   const { tracer, metrics } = telemetry;
-  const peer = peerAttributes(config);
+  const sharedAttributesOf = createSharedAttributes(peerAttributes(config));
   const duration = metrics?.histogram(METRIC.CLIENT_DURATION);
   let openCalls = 0;
   const startSpan = (request: UpstreamRequest, origin: Origin): Span | undefined => {
@@ -32,7 +33,8 @@ export function observeUpstream(upstream: Upstream, config: UpstreamConfig, tele
       name: toSpanName(origin.method, target),
       kind: 'client',
       parent: origin.span?.context,
-      attributes: { ...toAttributes(origin, target), ...peer },
+      shared: sharedAttributesOf(origin, target),
+      attributes: { [ATTRIBUTE.REQUEST_ID]: origin.requestId && cutClientText(origin.requestId) },
     });
   };
   /** Passes the request on as what `origin` has asked for. */
@@ -79,6 +81,7 @@ function noop(): void {}
 
 /** Who is at the other end; it is the operator's own collector that learns the address. */
 function peerAttributes({ name, url, command }: UpstreamConfig): Attributes {
+  // A command is spoken to over its standard input and output.
   if (command !== undefined) return { [ATTRIBUTE.UPSTREAM]: name, ...PIPE };
   const { hostname, port, protocol } = new URL(url);
   return {
@@ -88,10 +91,10 @@ function peerAttributes({ name, url, command }: UpstreamConfig): Attributes {
   };
 }
 
-/** A command is spoken to over its standard input and output. */
 const PIPE: Attributes = {
-  ...Object.fromEntries(Object.keys(HTTP_ATTRIBUTES).map((name) => [name, undefined])),
   [ATTRIBUTE.TRANSPORT]: 'pipe',
+  [ATTRIBUTE.NETWORK_PROTOCOL]: undefined,
+  [ATTRIBUTE.NETWORK_PROTOCOL_VERSION]: undefined,
 };
 
 interface RequestSinks {
@@ -136,8 +139,12 @@ class ObservedRequest implements ReplyReceiver {
   }
 
   end(): void {
-    this.#finish(this.#reader.finish());
+    const outcome = this.#reader.finish();
+    this.#finish(outcome);
+    // Who passes the answer on need not read it again.
+    this.#sinks.origin.outcome = outcome;
     this.#receiver.end();
+    this.#sinks.origin.outcome = undefined;
   }
 
   failed(failure: CallFailure): void {

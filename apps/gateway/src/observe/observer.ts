@@ -8,11 +8,12 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import { isObject, type Verdict } from '../edge/classify.ts';
 import type { Message, Outlet } from '../edge/serve-message.ts';
 import { toMethodLabel } from './methods.ts';
-import { Observation, toAttributes, toSpanName, type ObservationSinks } from './observation.ts';
+import { Observation, toSpanName, type ObservationSinks } from './observation.ts';
 import { observeOutlet } from './observed-outlet.ts';
 import type { Target } from './origin.ts';
 import type { Outcome } from './outcome.ts';
 import { readContext } from './propagation.ts';
+import { createSharedAttributes, cutClientText } from './shared-attributes.ts';
 
 /** What is to be served in place of a message that is observed. */
 export interface ObservedServing {
@@ -45,6 +46,7 @@ export function createObserver(
     duration: metrics?.histogram(METRIC.SERVER_DURATION),
     resultSize: metrics?.histogram(METRIC.RESULT_SIZE),
   };
+  const sharedAttributesOf = createSharedAttributes({});
   return {
     begin: (message, outlet) => {
       const { verdict } = message;
@@ -68,8 +70,9 @@ export function createObserver(
           kind: 'server',
           parent: context.parent,
           links: context.link && [context.link],
+          shared: sharedAttributesOf(known, target),
           attributes: {
-            ...toAttributes(known),
+            [ATTRIBUTE.REQUEST_ID]: known.requestId && cutClientText(known.requestId),
             [ATTRIBUTE.CLIENT_ADDRESS]: message.peer?.remoteAddress,
             [ATTRIBUTE.CLIENT_PORT]: message.peer?.remotePort,
           },

@@ -1,5 +1,6 @@
 /** What a request to an upstream belongs to: the message that a client sent, or a task of the gateway's own. */
 import type { Span } from '@database-mcp/telemetry';
+import type { Outcome } from './outcome.ts';
 
 /** The origin of requests to upstreams. */
 export interface Origin {
@@ -16,6 +17,8 @@ export interface Origin {
   readonly target: Target | undefined;
   /** The upstream that was asked last, for the log. */
   upstream?: string;
+  /** What an answer tells, only while its end is passed on. */
+  outcome?: Outcome;
 }
 
 /** What a method names. */

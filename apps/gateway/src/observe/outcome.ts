@@ -79,7 +79,7 @@ export class OutcomeReader {
   #isStream = false;
   #first: Buffer | undefined;
   /** The last pieces after the first. */
-  #tail: Buffer[] = [];
+  #tail: Buffer[] | undefined;
   #tailBytes = 0;
   #isTailCut = false;
   /** All bytes of the answer so far. */
@@ -95,10 +95,11 @@ export class OutcomeReader {
       this.#first = chunk;
       return;
     }
-    this.#tail.push(chunk);
+    const tail = (this.#tail ??= []);
+    tail.push(chunk);
     this.#tailBytes += chunk.length;
-    while (this.#tailBytes - (this.#tail[0]?.length ?? 0) >= TAIL_BYTES) {
-      this.#tailBytes -= this.#tail.shift()?.length ?? 0;
+    while (this.#tailBytes - (tail[0]?.length ?? 0) >= TAIL_BYTES) {
+      this.#tailBytes -= tail.shift()?.length ?? 0;
       this.#isTailCut = true;
     }
   }
@@ -107,10 +108,11 @@ export class OutcomeReader {
   finish(): Outcome {
     const first = this.#first;
     if (first === undefined) return CUT_OFF;
-    if (this.#tail.length === 0) return this.#isStream ? readLastEvent(first) : readMessage(first);
-    const whole = this.#isTailCut ? undefined : Buffer.concat([first, ...this.#tail]);
-    if (this.#isStream) return readLastEvent(whole ?? Buffer.concat(this.#tail), whole === undefined);
-    return whole ? readMessage(whole) : readParts(first, Buffer.concat(this.#tail));
+    const tail = this.#tail;
+    if (!tail) return this.#isStream ? readLastEvent(first) : readMessage(first);
+    const whole = this.#isTailCut ? undefined : Buffer.concat([first, ...tail]);
+    if (this.#isStream) return readLastEvent(whole ?? Buffer.concat(tail), whole === undefined);
+    return whole ? readMessage(whole) : readParts(first, Buffer.concat(tail));
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { formatTraceparent, parseBaggage, parseTraceparent, type TraceContext } from '@database-mcp/telemetry';
 import { isObject } from '../edge/classify.ts';
-import { findValue, forEachMember, isKey, type Span } from '../json-spans.ts';
+import { findMember, forEachMember, isKey, type Span } from '../json-spans.ts';
 import type { UpstreamRequest } from '../upstream/upstream.ts';
 
 /** The context that a message came with. */
@@ -18,7 +18,6 @@ export interface InboundContext {
 const TRACEPARENT = 'traceparent';
 const TRACESTATE = 'tracestate';
 const BAGGAGE = 'baggage';
-const TRACE_KEYS = [TRACEPARENT, TRACESTATE, BAGGAGE];
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
@@ -55,25 +54,29 @@ export function injectContext(
 /** `_meta` with these members; without it, or without `params`, they are made. */
 function injectMeta(body: Buffer, members: readonly (readonly [string, string])[]): Buffer {
   const text = members.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',');
-  const top = findValue(body);
-  if (!top || body[top.start] !== OPEN_BRACE) return body;
-  const params = findValue(body, 'params');
+  const top = body.indexOf(OPEN_BRACE);
+  const params = findMember(body, top, 'params');
   if (!params) return insertFirst(body, top, `"params":{"_meta":{${text}}}`);
   if (body[params.start] !== OPEN_BRACE) return body;
-  const meta = findValue(body, 'params', '_meta');
-  if (!meta) return insertFirst(body, params, `"_meta":{${text}}`);
+  const meta = findMember(body, params.start, '_meta');
+  if (!meta) return insertFirst(body, params.start, `"_meta":{${text}}`);
   if (body[meta.start] !== OPEN_BRACE) return body;
   return replaceMembers(body, meta, text);
 }
 
-function insertFirst(body: Buffer, object: Span, text: string): Buffer {
-  const at = object.start + 1;
-  const separator = isEmpty(body, object) ? '' : ',';
-  return Buffer.concat([body.subarray(0, at), Buffer.from(`${text}${separator}`), body.subarray(at)]);
+/** The object that starts there, with this text before its members. */
+function insertFirst(body: Buffer, start: number, text: string): Buffer {
+  const added = isEmpty(body, start) ? text : `${text},`;
+  // The text is visible ASCII: parsed as a header may hold it, and written by JSON.stringify.
+  const result = Buffer.allocUnsafe(body.length + added.length);
+  body.copy(result, 0, 0, start + 1);
+  result.write(added, start + 1, 'latin1');
+  body.copy(result, start + 1 + added.length, start + 1);
+  return result;
 }
 
-function isEmpty(body: Buffer, object: Span): boolean {
-  let at = object.start + 1;
+function isEmpty(body: Buffer, start: number): boolean {
+  let at = start + 1;
   while ((body[at] ?? 0) <= 0x20) at++;
   return body[at] === CLOSE_BRACE;
 }
@@ -84,11 +87,17 @@ function replaceMembers(body: Buffer, object: Span, text: string): Buffer {
   let hasTraceKey = false;
   const kept: Span[] = [];
   forEachMember(body, object.start, (keyStart, keyEnd, value) => {
-    if (TRACE_KEYS.some((key) => isKey(body, keyStart, keyEnd, key))) hasTraceKey = true;
+    if (isTraceKey(body, keyStart, keyEnd)) hasTraceKey = true;
     else kept.push({ start: keyStart, end: value.end });
   });
-  if (!hasTraceKey) return insertFirst(body, object, text);
+  if (!hasTraceKey) return insertFirst(body, object.start, text);
   for (const { start, end } of kept) pieces.push(Buffer.from(','), body.subarray(start, end));
   pieces.push(body.subarray(object.end - 1));
   return Buffer.concat(pieces);
+}
+
+function isTraceKey(body: Buffer, start: number, end: number): boolean {
+  return (
+    isKey(body, start, end, TRACEPARENT) || isKey(body, start, end, TRACESTATE) || isKey(body, start, end, BAGGAGE)
+  );
 }

@@ -28,7 +28,7 @@ function keyBytes(name: string): Buffer {
 }
 
 /** Writes each attribute as field `field`. */
-export function writeAttributes(writer: ProtobufWriter, field: number, attributes: Attributes): void {
+export function writeAttributes(writer: ProtobufWriter, field: number, attributes: Readonly<Attributes>): void {
   for (const name in attributes) {
     const value = attributes[name];
     if (value === undefined) continue;

@@ -46,7 +46,7 @@ export class MetricPusher {
   async #send(repeat: boolean): Promise<void> {
     const { registry, sender, encodePrefix, logger } = this.#options;
     const metrics = encodeMetrics(registry.collect(), { startMs: registry.startedAt, endMs: Date.now() });
-    const outcome = await sender.send(Buffer.concat([encodePrefix(metrics.length), metrics]), repeat);
+    const outcome = await sender.send([encodePrefix(metrics.length), metrics], repeat);
     const error = outcome.kind === 'failed' ? outcome.error : undefined;
     if (error !== undefined && error !== this.#lastError) {
       logger.warn({ error }, 'metrics could not be sent; look at the receiver of OTEL_EXPORTER_OTLP_ENDPOINT');

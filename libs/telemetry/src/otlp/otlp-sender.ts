@@ -20,8 +20,8 @@ export type SendOutcome = { kind: 'sent' } | { kind: 'failed'; error: string };
 
 /** Sends one body after the other. */
 export interface OtlpSender {
-  /** `repeat: false`: once only, as when the process ends. */
-  send(body: Buffer, repeat: boolean): Promise<SendOutcome>;
+  /** The body comes in parts. `repeat: false`: once only, as when the process ends. */
+  send(body: readonly Buffer[], repeat: boolean): Promise<SendOutcome>;
   close(): void;
 }
 
@@ -48,15 +48,16 @@ export function createOtlpSender(target: OtlpTarget): OtlpSender {
     ? new HttpsAgent({ keepAlive: true, maxSockets: 1 })
     : new HttpAgent({ keepAlive: true, maxSockets: 1 });
   const closed = new AbortController();
-  const attempt = (body: Buffer): Promise<Attempt> =>
+  let current: ClientRequest | undefined;
+  const attempt = (body: readonly Buffer[]): Promise<Attempt> =>
     new Promise((resolve) => {
       const headers = {
         ...target.headers,
         ...(target.compression === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
         'content-type': 'application/x-protobuf',
-        'content-length': body.length,
+        'content-length': body.reduce((total, part) => total + part.length, 0),
       };
-      const options = { method: 'POST', headers, agent, signal: closed.signal };
+      const options = { method: 'POST', headers, agent };
       const onResponse = (response: IncomingMessage): void => {
         response.resume();
         response.on('end', () => {
@@ -67,6 +68,7 @@ export function createOtlpSender(target: OtlpTarget): OtlpSender {
       const request: ClientRequest = isSecure
         ? requestHttps(url, options, onResponse)
         : requestHttp(url, options, onResponse);
+      current = request;
       const timer = setTimeout(() => {
         resolve({ kind: 'repeat', error: 'timeout' });
         request.destroy();
@@ -77,11 +79,13 @@ export function createOtlpSender(target: OtlpTarget): OtlpSender {
         // An answer that was cut off has neither an end nor an error of the request.
         resolve({ kind: 'repeat', error: 'unreachable' });
       });
-      request.end(body);
+      for (const part of body) request.write(part);
+      request.end();
     });
   return {
     send: async (plain, repeat) => {
-      const body = target.compression === 'gzip' ? await compress(plain) : plain;
+      if (closed.signal.aborted) return { kind: 'failed', error: 'unreachable' };
+      const body = target.compression === 'gzip' ? [await compress(Buffer.concat(plain))] : plain;
       for (let count = 1, pause = FIRST_PAUSE_MS; ; count++, pause *= 2) {
         const outcome = await attempt(body);
         if (outcome.kind !== 'repeat') return outcome;
@@ -93,6 +97,7 @@ export function createOtlpSender(target: OtlpTarget): OtlpSender {
     },
     close: () => {
       closed.abort();
+      current?.destroy();
       agent.destroy();
     },
   };

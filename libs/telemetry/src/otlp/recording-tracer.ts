@@ -4,6 +4,7 @@ import { RANDOM, SAMPLED, type TraceContext } from '../trace-context.ts';
 import type { Attributes, Span, SpanKind, SpanOptions, Tracer } from '../tracer.ts';
 import { toWallMs } from './clock.ts';
 import { writeAttributes } from './encode-attributes.ts';
+import { encode } from './encode-request.ts';
 import type { ProtobufWriter } from './protobuf-writer.ts';
 import { randomSpanId, randomTraceId } from './random-ids.ts';
 import type { Sampler } from './sampler.ts';
@@ -114,7 +115,7 @@ class RecordingSpan implements Span {
 
   #write(writer: ProtobufWriter, endedAt: number): void {
     const { traceId, spanId, state, flags } = this.context;
-    const { parent, name, kind, links } = this.#options;
+    const { parent, name, kind, links, shared } = this.#options;
     const startMs = toWallMs(this.#startedAt);
     writer.hexField(FIELD.TRACE_ID, traceId);
     writer.hexField(FIELD.SPAN_ID, spanId);
@@ -124,6 +125,8 @@ class RecordingSpan implements Span {
     writer.varintField(FIELD.KIND, KIND[kind]);
     writer.timeField(FIELD.START, startMs);
     writer.timeField(FIELD.END, startMs + (endedAt - this.#startedAt));
+    if (shared)
+      writer.raw((shared.encoded ??= encode((target) => writeAttributes(target, FIELD.ATTRIBUTES, shared.attributes))));
     writeAttributes(writer, FIELD.ATTRIBUTES, this.#attributes);
     for (const link of links?.slice(0, MAX_LINKS) ?? []) writeLink(writer, link);
     if (this.#hasFailed) this.#writeStatus(writer);

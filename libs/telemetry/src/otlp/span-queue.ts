@@ -25,7 +25,7 @@ const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
 const FIRST_CAPACITY = 64 * 1024;
 
 interface Batch {
-  bytes: Buffer;
+  writer: ProtobufWriter;
   count: number;
 }
 
@@ -34,6 +34,8 @@ export class SpanQueue implements SpanSink {
   readonly #options: SpanQueueOptions;
   readonly #waiting: Batch[] = [];
   #writer = new ProtobufWriter(FIRST_CAPACITY);
+  /** Of the batch that was sent last, to be used again. */
+  #spare: ProtobufWriter | undefined;
   #count = 0;
   /** Of the batches that wait. */
   #waitingSpans = 0;
@@ -79,12 +81,11 @@ export class SpanQueue implements SpanSink {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#count === 0) return;
-    const bytes = this.#writer.bytes.subarray(0, this.#writer.length);
-    this.#waiting.push({ bytes, count: this.#count });
+    this.#waiting.push({ writer: this.#writer, count: this.#count });
     this.#waitingSpans += this.#count;
-    this.#waitingBytes += bytes.length;
-    // The next batch is about as long as this one.
-    this.#writer = new ProtobufWriter(Math.max(FIRST_CAPACITY, bytes.length));
+    this.#waitingBytes += this.#writer.length;
+    this.#writer = this.#spare ?? new ProtobufWriter(FIRST_CAPACITY);
+    this.#spare = undefined;
     this.#count = 0;
     this.#sending ??= this.#sendAll().finally(() => {
       this.#sending = undefined;
@@ -93,13 +94,16 @@ export class SpanQueue implements SpanSink {
 
   async #sendAll(): Promise<void> {
     for (let batch = this.#waiting.shift(); batch; batch = this.#waiting.shift()) {
-      const { bytes, count } = batch;
-      const body = Buffer.concat([this.#options.encodePrefix(bytes.length), bytes]);
+      const { writer, count } = batch;
+      const bytes = writer.bytes.subarray(0, writer.length);
+      const body = [this.#options.encodePrefix(bytes.length), bytes];
       this.#waitingSpans -= count;
       this.#waitingBytes -= bytes.length;
       const outcome = await this.#options.sender.send(body, !this.#isClosed);
       if (outcome.kind === 'sent') this.#options.report.sent(count);
       else this.#options.report.lost(count, outcome.error);
+      writer.length = 0;
+      this.#spare = writer;
     }
   }
 }
