@@ -3,12 +3,15 @@ import { test } from 'node:test';
 import { createReport } from './report.ts';
 import type { Measurements, Sample, ScenarioName } from './rounds.ts';
 
-type Rates = Record<Sample['target'], number[]>;
+type Rates = Record<Exclude<Sample['target'], 'traced'>, number[]> & { traced?: number[] };
 
 function createMeasurements(rates: Rates): Measurements {
   const samples: Sample[] = [];
   for (const scenario of ['modern', 'legacy', 'single', 'single-legacy', 'list', 'large'] satisfies ScenarioName[]) {
-    for (const [target, values] of Object.entries(rates) as [Sample['target'], number[]][]) {
+    for (const [target, values] of Object.entries({ traced: rates.gateway, ...rates }) as [
+      Sample['target'],
+      number[],
+    ][]) {
       values.forEach((callsPerSecond, round) => {
         samples.push({
           scenario,
@@ -29,7 +32,7 @@ function createMeasurements(rates: Rates): Measurements {
     }
   }
   const bytes = new Map([['gateway', 100 * 1_024 * 1_024] as const]);
-  return { samples, idleBytes: bytes, bytesAfterLoad: bytes };
+  return { samples, idleBytes: bytes, bytesAfterLoad: bytes, spans: { expected: 100, received: 100 } };
 }
 
 const RATES = { direct: [20_000, 20_000, 20_000], 'pass-through': [10_000, 10_000, 10_000] };
@@ -83,10 +86,19 @@ test('the table has every measure of all that were measured', () => {
       ?.slice(label.length)
       .trim()
       .split(/ +/);
-  assert.deepEqual(row('calls/s, 16 clients, modern'), ['20,000', '10,000', '8,000']);
-  assert.deepEqual(row('  CPU ms per call'), ['-', '0.050', '0.050']);
-  assert.deepEqual(row('  added to direct'), ['-', '0.050', '0.075']);
-  assert.deepEqual(row('resident MiB, idle'), ['-', '0', '100']);
+  assert.deepEqual(row('calls/s, 16 clients, modern'), ['20,000', '10,000', '8,000', '8,000']);
+  assert.deepEqual(row('  CPU ms per call'), ['-', '0.050', '0.050', '0.050']);
+  assert.deepEqual(row('  added to direct'), ['-', '0.050', '0.075', '-']);
+  assert.deepEqual(row('resident MiB, idle'), ['-', '0', '100', '0']);
+});
+
+test('tracing is judged beside the gateway without it, and by the spans that arrived', () => {
+  const measured = createMeasurements({ ...RATES, gateway: RATES['pass-through'], traced: [7_400, 7_400, 7_400] });
+  measured.spans = { expected: 100, received: 98 };
+  assert.deepEqual(
+    createReport(measured).missed.map(({ label }) => label),
+    ['calls/s, traced / not traced', 'spans that arrived'],
+  );
 });
 
 test('a system that does not tell CPU times gets "unknown" and still a verdict', () => {

@@ -3,6 +3,7 @@
  * a long answer are looked at.
  */
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { CANCELLED, TOOL_ERROR } from '@database-mcp/telemetry';
 import { isObject } from '../edge/classify.ts';
 import { findValue, firstKeyOf } from '../json-spans.ts';
 import type { CallFailure, ReplyHead } from '../upstream/upstream.ts';
@@ -59,13 +60,13 @@ export function clientErrorType(outcome: Outcome): string | undefined {
     case 'ok':
       return undefined;
     case 'tool-error':
-      return 'tool_error';
+      return TOOL_ERROR;
     case 'rpc-error':
       return String(outcome.code);
     case 'failure':
       return outcome.failure;
     case 'cancelled':
-      return 'cancelled';
+      return CANCELLED;
   }
 }
 
