@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test, type TestContext } from 'node:test';
 import { startPostgres, type EmbeddedPostgres } from '@database-mcp/embedded';
-import { ToolError, type ErrorCode } from '@database-mcp/errors';
-import { LongText, type SourceCell } from '@database-mcp/mcp-kit';
+import { LongText } from '@database-mcp/mcp-kit';
 import { freePort, waitFor } from '@database-mcp/testing';
 import { Client } from 'pg';
-import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
+import type { DatabaseOptions } from './database.ts';
 import { checkReadiness } from './readiness.ts';
-import { targetOf } from './test-target.ts';
+import { hasCode, openDatabase, read } from './test-database.ts';
 
 let server: EmbeddedPostgres;
 let admin: Client;
@@ -20,6 +19,7 @@ before(async () => {
   await admin.connect();
   await admin.query('CREATE TABLE stock (id int PRIMARY KEY, name text); INSERT INTO stock VALUES (1, $$a$$)');
   await admin.query('CREATE SEQUENCE counter');
+  await admin.query('CREATE FUNCTION run(sql text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE sql; END $$');
 });
 
 after(async () => {
@@ -27,35 +27,11 @@ after(async () => {
   await server.stop();
 });
 
-const DEFAULTS = { poolSize: 2, timeoutMs: 10_000, applicationName: 'int-test' };
-
-function open(t: TestContext, options: Partial<DatabaseOptions> & { url?: string } = {}): Database {
-  // The superuser: nothing but the transaction stands in the way of a write.
-  const { url = server.adminUrl, ...more } = options;
-  const database = createDatabase({ ...DEFAULTS, target: targetOf(url), ...more });
-  t.after(() => database.close());
-  return database;
-}
-
-const NEVER = new AbortController().signal;
-
-async function read(database: Database, sql: string, options: { maxRows?: number; signal?: AbortSignal } = {}) {
-  const rows: SourceCell[][] = [];
-  const { maxRows = 100, signal = NEVER } = options;
-  const sink = { maxRows, push: (row: SourceCell[]) => rows.length < maxRows && rows.push(row) > 0 };
-  const answer = await database.read({ sql }, sink, signal);
-  return { ...answer, rows };
-}
-
-function hasCode(code: ErrorCode, says: RegExp = /./) {
-  return (error: unknown): boolean => {
-    assert.ok(error instanceof ToolError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, says);
-    assert.equal(/hunter2|:\/\//.test(error.message + (error.hint ?? '')), false, error.message);
-    return true;
-  };
-}
+/** The superuser: nothing but the transaction stands in the way of a write. */
+const open = (
+  t: TestContext,
+  { url = server.adminUrl, ...options }: Partial<DatabaseOptions> & { url?: string } = {},
+) => openDatabase(t, url, options);
 
 const running = async (like: string): Promise<number> => {
   const { rows } = await admin.query<{ n: string }>(
@@ -93,30 +69,54 @@ test('several statements in one text are refused whatever hides them', async (t)
   assert.deepEqual((await admin.query("SELECT to_regclass('pwn') AS pwn")).rows, [{ pwn: null }]);
 });
 
-test('nothing of a session outlives a call: settings, locks, roles, an ended transaction, COPY', async (t) => {
-  const database = open(t, { poolSize: 1 });
-  const state = `SELECT current_setting('default_transaction_read_only'), current_setting('transaction_read_only'),
-    current_setting('search_path'), current_user::text, (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),
-    (SELECT count(*) FROM pg_prepared_statements), pg_backend_pid()`;
-  const fresh = (await read(database, state)).rows[0]?.slice(0, -1);
-  for (const sql of [
-    "SELECT set_config('default_transaction_read_only', 'off', false)",
-    "SELECT set_config('search_path', 'evil', false)",
-    'SELECT pg_advisory_lock(1)',
-    'SET ROLE mcp_reader',
-    'SET TRANSACTION READ WRITE',
-    'COMMIT',
-    'ROLLBACK',
-    'COPY (SELECT 1) TO STDOUT',
-    'COPY stock FROM STDIN',
-    'SELECT 1/0',
-    '',
-  ]) {
-    await read(database, sql).catch(() => {});
-    assert.deepEqual((await read(database, state)).rows[0]?.slice(0, -1), fresh, sql);
-    await assert.rejects(read(database, "INSERT INTO stock VALUES (2, 'b')"), hasCode('READ_ONLY'), sql);
-  }
-});
+const SESSION_STATE = `
+  SELECT current_setting('default_transaction_read_only'), current_setting('transaction_read_only'),
+         current_setting('search_path'), current_setting('statement_timeout'), current_setting('datestyle'),
+         current_user::text, session_user::text,
+         (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), (SELECT count(*) FROM pg_prepared_statements),
+         (SELECT count(*) FROM pg_listening_channels()), (SELECT count(*) FROM pg_class WHERE relpersistence = 't'),
+         (SELECT count(*) FROM pg_cursors)`;
+
+const SESSION_CHANGES = [
+  { sql: "SELECT set_config('default_transaction_read_only', 'off', false)", why: '[18] a setting' },
+  { sql: "SELECT set_config('search_path', 'evil', false)", why: '[19] a setting' },
+  { sql: 'SET search_path = evil', why: '[19] a setting' },
+  { sql: 'SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE', why: 'a setting' },
+  { sql: 'SELECT pg_advisory_lock(1)', why: '[17] a lock of the session' },
+  { sql: 'SELECT pg_advisory_lock(1), 1/0', why: '[17] a lock of the session, and an error' },
+  { sql: 'SET ROLE mcp_reader', why: 'another role' },
+  { sql: 'SET SESSION AUTHORIZATION mcp_reader', why: 'another user' },
+  { sql: 'SET TRANSACTION READ WRITE', why: 'the transaction itself' },
+  { sql: 'COMMIT', why: 'the end of the transaction' },
+  { sql: 'ROLLBACK', why: 'the end of the transaction' },
+  { sql: 'ROLLBACK AND CHAIN', why: 'another transaction' },
+  { sql: 'SAVEPOINT a', why: 'a savepoint' },
+  { sql: 'PREPARE p AS DELETE FROM stock', why: 'a prepared statement' },
+  { sql: 'LISTEN news', why: 'a channel' },
+  { sql: 'DECLARE c CURSOR WITH HOLD FOR SELECT 1', why: 'a cursor that outlives its transaction' },
+  { sql: 'CREATE TEMP TABLE t (a int)', why: 'a temporary table' },
+  { sql: "SELECT run('PREPARE p AS SELECT 1')", why: 'a prepared statement behind a function' },
+  { sql: "SELECT run('LISTEN news')", why: 'a channel behind a function' },
+  { sql: "SELECT run('SET search_path = evil')", why: 'a setting behind a function' },
+  { sql: "SELECT run('SELECT pg_advisory_lock(2)')", why: 'a lock behind a function' },
+  { sql: 'COPY (SELECT 1) TO STDOUT', why: '[14] another protocol' },
+  { sql: 'COPY stock FROM STDIN', why: '[14] another protocol' },
+  { sql: 'COPY stock TO STDOUT', why: '[14] another protocol' },
+  { sql: 'SELECT 1/0', why: 'an error' },
+  { sql: 'SELECT 10 / (500 - n) FROM generate_series(1, 1000) AS n', why: '[36] an error among the rows' },
+  { sql: '', why: '[6] nothing' },
+];
+
+for (const { sql, why } of SESSION_CHANGES) {
+  test(`nothing of it outlives the call: ${sql || 'empty text'} (${why})`, async (t) => {
+    const database = open(t, { poolSize: 1 });
+    const fresh = (await read(database, SESSION_STATE)).rows;
+    await read(database, sql, { maxRows: 1_000 }).catch(() => {});
+    assert.deepEqual((await read(database, SESSION_STATE)).rows, fresh);
+    await assert.rejects(read(database, "INSERT INTO stock VALUES (2, 'b')"), hasCode('READ_ONLY'));
+    assert.deepEqual((await admin.query('SELECT count(*)::int AS n FROM stock')).rows, [{ n: 1 }]);
+  });
+}
 
 test('a cancelled statement ends on the server within 200 ms, and the next call works', async (t) => {
   const database = open(t, { poolSize: 1 });
