@@ -12,6 +12,8 @@ export interface Planned {
   cuts: readonly number[];
   /** Told in a content-length header, or not at all. */
   hasLength: boolean;
+  /** Default: 200. */
+  status?: number;
 }
 
 /** A call as it arrived. */
@@ -29,11 +31,16 @@ export interface ByteUpstream {
   plan: Planned;
 }
 
+/** Lists besides tools. */
+export type ByteLists = Readonly<Record<'prompts' | 'resources' | 'resourceTemplates', readonly string[]>>;
+
 /** Options of {@link startByteUpstream}. */
 export interface ByteUpstreamOptions {
   /** The source text of the tools of each endpoint. */
   tools: readonly (readonly string[])[];
-  /** Tools of one page. Default: all. */
+  /** The source text of further lists of each endpoint. */
+  lists?: readonly ByteLists[];
+  /** Items of one page. Default: all. */
   pageSize?: number;
 }
 
@@ -50,13 +57,14 @@ export async function startByteUpstream(
     request.on('end', () => {
       const body = Buffer.concat(chunks);
       const message: unknown = JSON.parse(body.toString('utf8'));
-      if (isMethod(message, 'tools/call')) {
+      if (PLANNED.has((message as Request).method)) {
         upstream.seen.push({ headers: request.headers, body });
         void answerInPieces(response, upstream.plan);
         return;
       }
       const index = Number(request.url?.slice('/'.length));
-      const text = answerText(message, options.tools[index] ?? [], options.pageSize);
+      const lists = { tools: options.tools[index] ?? [], ...options.lists?.[index] };
+      const text = answerText(message as Request, lists, options.pageSize);
       response.writeHead(200, { 'content-type': 'application/json' }).end(text);
     });
   });
@@ -77,9 +85,9 @@ export async function startByteUpstream(
 
 async function answerInPieces(
   response: ServerResponse,
-  { contentType, bytes, cuts, hasLength }: Planned,
+  { contentType, bytes, cuts, hasLength, status = 200 }: Planned,
 ): Promise<void> {
-  response.writeHead(200, {
+  response.writeHead(status, {
     'content-type': contentType,
     ...(hasLength ? { 'content-length': String(bytes.length) } : {}),
   });
@@ -100,21 +108,32 @@ interface Request {
   params?: { cursor?: string };
 }
 
-function isMethod(message: unknown, method: string): boolean {
-  return (message as Request).method === method;
-}
+/** What is answered as planned. */
+const PLANNED = new Set(['tools/call', 'prompts/get', 'resources/read']);
+const MEMBERS = new Map<string, 'tools' | keyof ByteLists>([
+  ['tools/list', 'tools'],
+  ['prompts/list', 'prompts'],
+  ['resources/list', 'resources'],
+  ['resources/templates/list', 'resourceTemplates'],
+]);
 
-function answerText(message: unknown, tools: readonly string[], pageSize = tools.length): string {
-  const { id, method, params } = message as Request;
-  if (method === 'tools/list') {
+function answerText(
+  { id, method, params }: Request,
+  lists: { tools: readonly string[] } & Partial<ByteLists>,
+  pageSize = Infinity,
+): string {
+  const key = MEMBERS.get(method);
+  if (key !== undefined) {
+    const items = lists[key] ?? [];
     const from = Number(params?.cursor ?? 0);
     const next = from + pageSize;
-    const cursor = next < tools.length ? `"nextCursor":"${next}",` : '';
-    const page = tools.slice(from, next).join(',');
-    return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"tools":[${page}],${cursor}${LIST_FIELDS}}}`;
+    const cursor = next < items.length ? `"nextCursor":"${next}",` : '';
+    const page = items.slice(from, next).join(',');
+    return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"${key}":[${page}],${cursor}${LIST_FIELDS}}}`;
   }
   if (method === 'server/discover') {
-    const result = `{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},${LIST_FIELDS}}`;
+    const capabilities = lists.prompts ? '{"tools":{},"prompts":{},"resources":{}}' : '{"tools":{}}';
+    const result = `{"supportedVersions":["2026-07-28"],"capabilities":${capabilities},${LIST_FIELDS}}`;
     return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`;
   }
   return `{"jsonrpc":"2.0","id":${JSON.stringify(id ?? null)},"error":{"code":-32601,"message":"no such method"}}`;

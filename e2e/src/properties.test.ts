@@ -8,23 +8,45 @@ import * as fc from 'fast-check';
 import type { Arbitrary } from 'fast-check';
 import { startByteUpstream, type Planned } from './byte-upstream.ts';
 import { createPoster, startGateway } from './gateway-process.ts';
+import {
+  BLOCKS,
+  cuts,
+  envelope,
+  error,
+  exactly,
+  extra,
+  icons,
+  META_PREFIX,
+  planOf,
+  progress,
+  progressToken,
+  result,
+  resultOf,
+  toEvent,
+} from './generated-messages.ts';
 import { chooseSeed, jsonId, jsonObject, jsonString, jsonValue, maybe, member, unknownMembers } from './json-text.ts';
 
 const RUNS = 1_000;
-const META_PREFIX = 'io.modelcontextprotocol/';
 /** A name that the upstream's tools carry already, and one that gets its prefix from the gateway. */
 const NAMES = [
   { published: 'plain_query', upstream: 'plain_query' },
   { published: 'foreign_query', upstream: 'query' },
 ] as const;
 
-/** Revisions of which an older content form is known get that one instead: they are translated, not passed. */
-const UNTRANSLATED = [undefined, '2025-11-25', '2025-06-18'] as const;
+/** A client of 2025-06-18 and later knows every type of content; one that does not name its revision may. */
+const VERSIONS = ['2026-07-28', undefined, '2025-11-25', '2025-06-18'] as const;
+/** What older clients know; the rest is translated for them (`old-revisions.test.ts`). */
+const OLD_RESULTS = new Map<string | undefined, Arbitrary<string>>([
+  ['2025-03-26', resultOf(fc.array(oneOf('text', 'image', 'audio', 'resource'), { minLength: 1, maxLength: 4 }))],
+  ['2024-11-05', resultOf(fc.array(oneOf('text', 'image', 'resource'), { minLength: 1, maxLength: 4 }))],
+]);
 
-type Era = 'modern' | 'legacy';
+function oneOf(...types: readonly (keyof typeof BLOCKS)[]): Arbitrary<string> {
+  return fc.oneof(...types.map((type) => BLOCKS[type]));
+}
 
 interface Exchange {
-  era: Era;
+  isModern: boolean;
   version: string | undefined;
   name: (typeof NAMES)[number];
   /** The request with a mark where the name stands. */
@@ -35,146 +57,56 @@ interface Exchange {
 /** Stands for the name while the text is generated; no generated text holds it. */
 const NAME_MARK = '"<the name>"';
 
-const integer = fc.integer({ min: 0, max: 2 ** 31 }).map(String);
-const base64 = fc.base64String({ minLength: 4, maxLength: 24 }).map((text) => JSON.stringify(text));
-const exactly = (value: string): Arbitrary<string> => fc.constant(JSON.stringify(value));
-const extra = maybe('_meta', jsonObject(unknownMembers()));
-const annotations = maybe(
-  'annotations',
-  jsonObject(
-    maybe('audience', fc.constantFrom('["user"]', '[ "assistant" , "user" ]', '[]')),
-    maybe('priority', fc.constantFrom('0', '1.0', '0.5e0', '1E-1')),
-    maybe('lastModified', exactly('2026-01-12T15:00:58Z')),
-    unknownMembers(),
-  ),
-);
-const icons = maybe(
-  'icons',
-  fc
-    .array(
-      jsonObject(member('src', exactly('https://example.com/i.png')), maybe('sizes', exactly('any')), unknownMembers()),
-      {
-        maxLength: 2,
-      },
-    )
-    .map((items) => `[${items.join(' , ')}]`),
-);
-const resource = jsonObject(
-  member('uri', exactly('plain://rows/1')),
-  maybe('mimeType', exactly('text/plain')),
-  fc.oneof(member('text', jsonString), member('blob', base64)),
-  extra,
-  unknownMembers(),
-);
-const block = fc.oneof(
-  jsonObject(member('type', exactly('text')), member('text', jsonString), annotations, extra, unknownMembers()),
-  ...['image', 'audio'].map((kind) =>
-    jsonObject(
-      member('type', exactly(kind)),
-      member('data', base64),
-      member('mimeType', exactly(`${kind}/x`)),
-      annotations,
-      extra,
-    ),
-  ),
-  jsonObject(member('type', exactly('resource')), member('resource', resource), annotations, extra),
-  jsonObject(
-    member('type', exactly('resource_link')),
-    member('uri', exactly('plain://rows')),
-    member('name', jsonString),
-    maybe('size', integer),
-    icons,
-    annotations,
-    extra,
-    unknownMembers(),
-  ),
-);
-const result = jsonObject(
-  member(
-    'content',
-    fc.array(block, { maxLength: 4 }).map((blocks) => `[${blocks.join(' ,\n')}]`),
-  ),
-  member('resultType', exactly('complete')),
-  maybe('structuredContent', jsonValue),
-  maybe('isError', fc.constantFrom('true', 'false')),
-  extra,
-  unknownMembers(),
-);
-
-/** A request and the text of an answer with the same id. */
-const message = fc.constantFrom<Era>('modern', 'legacy').chain((era) =>
-  fc.record({
-    era: fc.constant(era),
-    version: era === 'modern' ? fc.constant('2026-07-28') : fc.constantFrom(...UNTRANSLATED),
-    name: fc.constantFrom(...NAMES),
-    exchange: jsonId.chain((id) =>
-      fc.record({
-        request: jsonObject(
-          member('jsonrpc', exactly('2.0')),
-          member('id', fc.constant(id)),
-          member('method', exactly('tools/call')),
-          member(
-            'params',
-            jsonObject(
-              member('name', fc.constant(NAME_MARK)),
-              maybe('arguments', jsonObject(unknownMembers(5))),
-              era === 'modern'
-                ? member('_meta', envelope())
-                : maybe('_meta', jsonObject(progressToken, unknownMembers())),
-            ),
+/** A request of one of these revisions and the text of an answer with the same id. */
+function message(versions: readonly (string | undefined)[]): Arbitrary<Omit<Exchange, 'plan'> & { answer: string }> {
+  return fc.tuple(fc.constantFrom(...versions), jsonId).chain(([version, id]) => {
+    const isModern = version === '2026-07-28';
+    return fc.record({
+      isModern: fc.constant(isModern),
+      version: fc.constant(version),
+      name: fc.constantFrom(...NAMES),
+      request: jsonObject(
+        member('jsonrpc', exactly('2.0')),
+        member('id', fc.constant(id)),
+        member('method', exactly('tools/call')),
+        member(
+          'params',
+          jsonObject(
+            member('name', fc.constant(NAME_MARK)),
+            maybe('arguments', jsonObject(unknownMembers(5))),
+            isModern ? member('_meta', envelope()) : maybe('_meta', jsonObject(progressToken, unknownMembers())),
           ),
         ),
-        answer: jsonObject(
-          member('jsonrpc', exactly('2.0')),
-          member('id', fc.constant(id)),
-          fc.oneof(
-            { weight: 5, arbitrary: member('result', result) },
-            { weight: 1, arbitrary: member('error', error) },
-          ),
+      ),
+      answer: jsonObject(
+        member('jsonrpc', exactly('2.0')),
+        member('id', fc.constant(id)),
+        fc.oneof(
+          { weight: 5, arbitrary: member('result', OLD_RESULTS.get(version) ?? result) },
+          { weight: 1, arbitrary: member('error', error) },
         ),
-      }),
-    ),
-  }),
-);
-const progressToken = maybe('progressToken', fc.oneof(jsonString, integer));
-const error = jsonObject(
-  member('code', fc.constantFrom('-32602', '-32603', '7', '12345')),
-  member('message', jsonString),
-  maybe('data', jsonValue),
-);
-
-function envelope(): Arbitrary<string> {
-  return jsonObject(
-    member(`${META_PREFIX}protocolVersion`, exactly('2026-07-28')),
-    member(`${META_PREFIX}clientCapabilities`, fc.constantFrom('{}', '{ "elicitation" : {} }')),
-    maybe(
-      `${META_PREFIX}clientInfo`,
-      fc.constantFrom('{"name":"a","version":"1"}', '{ "version":"1.0", "name":"\\u0061" }'),
-    ),
-    maybe('traceparent', exactly('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')),
-    progressToken,
-    unknownMembers(),
-  );
+      ),
+    });
+  });
 }
 
-const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 });
-
+/** An error comes with a status of its own at times. */
 const jsonExchange: Arbitrary<Exchange> = fc
-  .tuple(message, cuts, fc.boolean())
-  .map(([{ exchange, ...rest }, parts, hasLength]) => ({
-    ...rest,
-    request: exchange.request,
-    plan: planOf('application/json', exchange.answer, parts, hasLength),
-  }));
+  .tuple(message([...VERSIONS, ...OLD_RESULTS.keys()]), cuts, fc.boolean(), fc.constantFrom(200, 200, 400, 404, 500))
+  .map(([{ answer, ...rest }, parts, hasLength, errorStatus]) => {
+    const status = Object.hasOwn(JSON.parse(answer) as object, 'error') ? errorStatus : 200;
+    return { ...rest, plan: planOf('application/json', answer, parts, hasLength, status) };
+  });
 
 /** The answer as the last of some events, with all that may stand between them. */
 const eventExchange: Arbitrary<Exchange> = fc
   .tuple(
-    message,
+    message(VERSIONS),
     cuts,
     fc.array(
       fc.oneof(
         fc.constantFrom(': keep-alive\n\n', ':\r\n\r\n', 'retry: 100\n\n', 'id: 7\ndata:\n\n'),
+        progress.map((text) => toEvent(text, '\n')),
         jsonObject(unknownMembers()).map((params) => {
           const text = `{"jsonrpc":"2.0","method":"notifications/message","params":${params}}`;
           return toEvent(text, '\n');
@@ -184,42 +116,15 @@ const eventExchange: Arbitrary<Exchange> = fc
     ),
     fc.constantFrom('\n', '\r\n'),
   )
-  .map(([{ exchange, ...rest }, parts, before, lineEnd]) => ({
+  .map(([{ answer, ...rest }, parts, before, lineEnd]) => ({
     ...rest,
-    request: exchange.request,
-    plan: planOf('text/event-stream', before.join('') + toEvent(exchange.answer, lineEnd), parts, false),
+    plan: planOf('text/event-stream', before.join('') + toEvent(answer, lineEnd), parts, false),
   }));
 
-/** A text with line breaks takes several data lines; the breaks are those of the event, not of the text. */
-function toEvent(text: string, lineEnd: string): string {
-  const lines = text.split(/\r\n|\r|\n/).map((line) => `data: ${line}${lineEnd}`);
-  return `event: message${lineEnd}${lines.join('')}${lineEnd}`;
-}
-
-function planOf(
-  contentType: Planned['contentType'],
-  text: string,
-  parts: readonly number[],
-  hasLength: boolean,
-): Planned {
-  const bytes = Buffer.from(text);
-  const places = parts
-    .map((part, index) => toPlace(bytes, Math.floor(part * bytes.length), index % 2 === 0))
-    .toSorted((a, b) => a - b);
-  return { contentType, bytes, cuts: places, hasLength };
-}
-
-/** The place itself, or the next one inside a character of several bytes, where a cut hurts most. */
-function toPlace(bytes: Buffer, at: number, isInside: boolean): number {
-  if (!isInside) return at;
-  const found = bytes.subarray(at).findIndex((byte) => byte >= 0x80 && byte < 0xc0);
-  return found === -1 ? at : at + found;
-}
-
-function headersOf({ era, version, name }: Exchange): Record<string, string> {
+function headersOf({ isModern, version, name }: Exchange): Record<string, string> {
   return {
     ...(version === undefined ? {} : { 'mcp-protocol-version': version }),
-    ...(era === 'modern' ? { 'mcp-method': 'tools/call', 'mcp-name': name.published } : {}),
+    ...(isModern ? { 'mcp-method': 'tools/call', 'mcp-name': name.published } : {}),
   };
 }
 
@@ -238,6 +143,12 @@ for (const { framing, exchanges } of FRAMINGS) {
     ]);
     const poster = createPoster();
     t.after(() => poster.close());
+    // What a server speaks is found out with its first answers; from then on nothing is looked at.
+    upstream.plan = planOf('application/json', '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}', [], true);
+    for (const { published } of NAMES) {
+      const params = { name: published };
+      await poster.post(gateway.url, {}, JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }));
+    }
     const seed = chooseSeed();
     t.diagnostic(`seed ${seed}, ${RUNS} cases`);
     const passes = fc.asyncProperty(exchanges, async (exchange) => {
@@ -249,10 +160,12 @@ for (const { framing, exchanges } of FRAMINGS) {
       const answer = await poster.post(gateway.url, headersOf(exchange), sent);
       assert.equal(upstream.seen[0]?.body.toString('utf8'), expected, answer.body.toString('utf8'));
       assert.deepEqual(upstream.seen[0]?.body, Buffer.from(expected));
-      if (exchange.era === 'modern') assert.equal(upstream.seen[0]?.headers['mcp-name'], upstreamName);
+      if (exchange.isModern) assert.equal(upstream.seen[0]?.headers['mcp-name'], upstreamName);
       assert.equal(answer.body.toString('utf8'), exchange.plan.bytes.toString('utf8'));
       assert.deepEqual(answer.body, exchange.plan.bytes);
-      assert.deepEqual([answer.status, answer.isCutOff], [200, false]);
+      // Errors of old revisions come with 200.
+      const status = OLD_RESULTS.has(exchange.version) ? 200 : exchange.plan.status;
+      assert.deepEqual([answer.status, answer.isCutOff], [status, false]);
       assert.match(answer.headers['content-type'] ?? '', new RegExp(exchange.plan.contentType));
       assert.equal(upstream.seen.length, 1, 'one upstream request');
     });

@@ -123,6 +123,7 @@ export const CALL_REQUIREMENTS: readonly Requirement[] = [
         'a client of 2024-11-05 gets links and audio as text from every server; a newer one gets them as they are',
       ),
       test('bridge', 'a client of an old revision gets a resource link as text'),
+      test('oldRevisions', ' cannot read becomes text, all else stays, answered as '),
     ],
   },
   {

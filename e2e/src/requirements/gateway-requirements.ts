@@ -200,6 +200,10 @@ export const GATEWAY_REQUIREMENTS: readonly Requirement[] = [
     provenBy: [
       test('paramHeaders', 'invalid annotations are found'),
       test('properties', 'of generated tools every byte but the name is published, in the form of both eras'),
+      test(
+        'kindsProperties',
+        'of generated prompts every byte but the name is published, of resources and templates every byte',
+      ),
       test('wire', 'tools with an annotation that no client could follow are left out, the others stay'),
     ],
   },

@@ -76,6 +76,8 @@ export const FILE = {
   endToEnd: 'e2e/src/faults.test.ts',
   pagination: 'e2e/src/pagination.test.ts',
   properties: 'e2e/src/properties.test.ts',
+  kindsProperties: 'e2e/src/kinds-properties.test.ts',
+  oldRevisions: 'e2e/src/old-revisions.test.ts',
   badInput: 'e2e/src/system/bad-input.ts',
   clients: 'e2e/src/system/clients.ts',
   wire: 'e2e/src/requirements/wire.test.ts',

@@ -72,11 +72,9 @@ class ProbingUpstream implements Upstream {
   }
 
   call(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle {
-    const version = request.headers['mcp-protocol-version'];
-    const isKnown = version === MODERN_VERSION ? this.#isModern : this.#takesLegacy === 'yes';
-    if (isKnown && !this.#legacy) {
-      // Clients that do not name their revision are not looked at: most of them are newer than what that stands for.
-      if (version === undefined || !isOldRevision(version)) return this.#http.call(request, receiver);
+    const isModern = request.headers['mcp-protocol-version'] === MODERN_VERSION;
+    if ((isModern ? this.#isModern : this.#takesLegacy === 'yes') && !this.#legacy) {
+      if (!isOld(request)) return this.#http.call(request, receiver);
       return callDownLevel((sent, to) => this.#http.call(sent, to), request, receiver);
     }
     return this.#send(request, receiver, (upstream, sent, to) => upstream.call(sent, to));
@@ -172,18 +170,21 @@ class ProbingUpstream implements Upstream {
             },
           }),
       );
-    const watch = new RefusalWatch(receiver, {
-      accepted: () => {
-        this.#takesLegacy = 'yes';
-      },
-      refused: (refusal) => {
-        if (this.#isModern && isVersionRefusal(refusal)) this.#takesLegacy = 'no';
-        handle.attach(this.#takesLegacy === 'no' ? sendModern((to) => to) : tryModern(refusal));
-        return true;
-      },
-    });
-    handle.attach(send(this.#http, request, watch));
-    return handle;
+    const sendAsIs = (sent: UpstreamRequest, to: ReplyReceiver): CallHandle => {
+      const watch = new RefusalWatch(to, {
+        accepted: () => {
+          this.#takesLegacy = 'yes';
+        },
+        refused: (refusal) => {
+          if (this.#isModern && isVersionRefusal(refusal)) this.#takesLegacy = 'no';
+          handle.attach(this.#takesLegacy === 'no' ? sendModern((reply) => reply) : tryModern(refusal));
+          return true;
+        },
+      });
+      handle.attach(send(this.#http, sent, watch));
+      return handle;
+    };
+    return isOld(request) ? callDownLevel(sendAsIs, request, receiver) : sendAsIs(request, receiver);
   }
 
   /** Finds the legacy server out and sends the request there; without one the first refusal stands. */
@@ -252,6 +253,12 @@ class ProbingUpstream implements Upstream {
       this.#retired.delete(legacy);
     });
   }
+}
+
+/** Clients that do not name their revision are not looked at: most of them are newer than what that stands for. */
+function isOld({ headers }: UpstreamRequest): boolean {
+  const version = headers['mcp-protocol-version'];
+  return version !== undefined && isOldRevision(version);
 }
 
 function isVersionRefusal(refusal: Refusal): boolean {
