@@ -16,7 +16,7 @@ import type { ProtocolConnection } from './connection/statement-exchange.ts';
 import { isSession, toAttempts, type Attempt, type Target } from './connection/target.ts';
 import { createParameterTypes } from './parameter-types.ts';
 import { checkParameters } from './parameters.ts';
-import { CONTROL_TIMEOUT_MS } from './transaction.ts';
+import { CONTROL_TIMEOUT_MS, toSessionSettingsSql } from './transaction.ts';
 import { isConnectionError, toConnectionError, toReadError, wrongSession } from './sql-errors.ts';
 
 /** How to reach Postgres. */
@@ -99,6 +99,8 @@ const DriverConnection = Connection as unknown as new (options: ConnectionOption
 /** A connection whose parser sees what the guard lets through. */
 class GuardedConnection extends DriverConnection {
   guard: MessageGuard | undefined;
+  /** Whether the session has our settings. */
+  holdsSettings = false;
 
   constructor(options: Omit<ConnectionOptions, 'stream'>) {
     const sink: { take?: (chunk: Buffer) => void } = {};
@@ -217,6 +219,7 @@ function toLease(client: PoolClient, idleSince: number | undefined): Lease {
   return {
     client: driver,
     guard,
+    holdsSettings: driver.connection.holdsSettings,
     isStale: idleSince !== undefined && performance.now() - idleSince > STALE_AFTER_MS,
     isOpen: false,
     isBroken: false,
@@ -248,10 +251,17 @@ function createPool({ target, poolSize, ...options }: DatabaseOptions, chooseAtt
     override connect(): Promise<this>;
     override connect(callback: ((error: Error) => void) | ((error: null, client: Client) => void)): void;
     override connect(callback?: (error: Error & null, client: Client) => void): Promise<this> | void {
-      const connected = super.connect().then(() => this.#checkSession());
+      const connected = super.connect().then(() => this.#prepareSession());
       if (!callback) return connected.then(() => this);
       const report = callback as (error: Error | null, client?: Client) => void;
       connected.then(() => report(null, this), report);
+    }
+
+    async #prepareSession(): Promise<void> {
+      await this.#checkSession();
+      const { connection, processID } = internals(this as unknown as PoolClient);
+      const { rows } = await this.query(toSessionSettingsSql(options.timeoutMs, processID));
+      connection.holdsSettings = rows.length > 0;
     }
 
     async #checkSession(): Promise<void> {

@@ -8,20 +8,18 @@ const LOCK_TIMEOUT_MS = 5_000;
 const STATEMENT_SHARE = 0.95;
 const MIN_STATEMENT_TIMEOUT_MS = 50;
 
-/** Begins the transaction of a statement that may only read. */
-export const BEGIN_READ_ONLY = 'BEGIN TRANSACTION READ ONLY';
+const BEGIN_READ_ONLY = 'BEGIN TRANSACTION READ ONLY';
 
 /** The database's own limit of a statement for a call's deadline. */
 export function toStatementTimeout(deadlineMs: number): number {
   return Math.max(MIN_STATEMENT_TIMEOUT_MS, Math.floor(deadlineMs * STATEMENT_SHARE));
 }
 
-/**
- * Sets limits and forms of answers for one transaction: what is set for the role or the database must not change them,
- * and behind a pooler the next transaction may have another connection of the database.
- */
-export function toSettingsSql(deadlineMs: number, more: Readonly<Record<string, string>> = {}): string {
-  const settings: Record<string, string> = {
+type Settings = Readonly<Record<string, string>>;
+
+/** Limits, and the forms of answers: what is set for the role or the database must not change them. */
+function toSettings(deadlineMs: number): Settings {
+  return {
     statement_timeout: String(toStatementTimeout(deadlineMs)),
     lock_timeout: String(Math.min(LOCK_TIMEOUT_MS, Math.floor(deadlineMs / 2))),
     idle_in_transaction_session_timeout: String(deadlineMs + CONTROL_TIMEOUT_MS),
@@ -30,10 +28,26 @@ export function toSettingsSql(deadlineMs: number, more: Readonly<Record<string, 
     bytea_output: 'hex',
     extra_float_digits: '1',
     standard_conforming_strings: 'on',
-    ...more,
   };
-  const calls = Object.entries(settings).map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`);
-  return `SELECT ${calls.join(', ')}`;
+}
+
+/**
+ * Sets them for a whole session, which costs a call nothing (in each transaction they cost as much as `SELECT 1` twice).
+ * Behind a pooler the next transaction may have another session: there the back end's own number is not the one that was
+ * told at the start, nothing is set, and no row comes.
+ */
+export function toSessionSettingsSql(deadlineMs: number, backEndPid: number): string {
+  const rows = Object.entries(toSettings(deadlineMs)).map(([name, value]) => `('${name}', '${value}')`);
+  return `SELECT pg_catalog.set_config(name, value, false) FROM (VALUES ${rows.join(', ')}) AS setting (name, value)
+    WHERE pg_catalog.pg_backend_pid() = ${backEndPid}`;
+}
+
+/** Begins the transaction of a statement that may only read: what is set for it alone, and what its session lacks. */
+export function toSetUp(deadlineMs: number, holdsSettings: boolean, more: Settings = {}): string[] {
+  const calls = Object.entries(holdsSettings ? more : { ...toSettings(deadlineMs), ...more }).map(
+    ([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`,
+  );
+  return calls.length === 0 ? [BEGIN_READ_ONLY] : [BEGIN_READ_ONLY, `SELECT ${calls.join(', ')}`];
 }
 
 /** A cursor is planned for its first rows unless it is told that all are wanted; a page must come from the same plan. */

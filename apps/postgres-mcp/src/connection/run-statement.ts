@@ -7,14 +7,7 @@ import type { RunCatalogQuery, createTypeNames } from '../column-types.ts';
 import type { RowSink, Statement } from '../database.ts';
 import type { createParameterTypes } from '../parameter-types.ts';
 import { isComposite, toParameterTexts, type ParameterType } from '../parameters.ts';
-import {
-  BEGIN_READ_ONLY,
-  CLEAN_UP_SQL,
-  CONTROL_TIMEOUT_MS,
-  CURSOR_SETTINGS,
-  SQL_ASCII_SETTINGS,
-  toSettingsSql,
-} from '../transaction.ts';
+import { CLEAN_UP_SQL, CONTROL_TIMEOUT_MS, CURSOR_SETTINGS, SQL_ASCII_SETTINGS, toSetUp } from '../transaction.ts';
 import { cellMakerOf } from '../values.ts';
 import { watchAbort } from './abort.ts';
 import { DEFAULT_MAX_VALUE_BYTES, type MessageGuard } from './message-guard.ts';
@@ -24,6 +17,8 @@ import { StatementExchange, type ExchangeOptions, type Field } from './statement
 export interface Lease {
   readonly client: DriverClient;
   readonly guard: MessageGuard;
+  /** Its session has our settings already. */
+  readonly holdsSettings: boolean;
   /** It may have died unnoticed while it was idle. */
   readonly isStale: boolean;
   sendCancel(): void;
@@ -193,7 +188,7 @@ function createExchange(lease: Lease, wanted: Wanted, deadlineMs: number): State
     ...(wanted.run !== 'describe' && wanted.run.skip > 0 ? CURSOR_SETTINGS : {}),
   };
   return new StatementExchange({
-    setUp: [BEGIN_READ_ONLY, toSettingsSql(deadlineMs, settings)],
+    setUp: toSetUp(deadlineMs, lease.holdsSettings, settings),
     cleanUp: CLEAN_UP_SQL,
     isProbing: lease.isStale && !lease.isOpen,
     onRow: () => true,
