@@ -18,8 +18,8 @@ export type Verdict = { kind: 'allowed'; parameters: number; uses: Use[] } | Ref
 /** Why a statement may not run. */
 export type Refusal = { kind: 'refused' } & Failure;
 
-/** What became of reading SQL text that must be one statement. */
-export type ReadStatement = { kind: 'statement'; node: ParseNode } | Refusal;
+/** What became of reading SQL text that must be one statement, which ends before byte `end`. */
+export type ReadStatement = { kind: 'statement'; node: ParseNode; end: number } | Refusal;
 
 /** Long lists belong in a parameter; parsing this much takes about 5 ms and 20 MB. */
 const MAX_SQL_CHARACTERS = 100_000;
@@ -53,12 +53,12 @@ export async function readStatement(sql: string): Promise<ReadStatement> {
   }
   const [statement, second] = outcome.statements;
   if (!statement) {
-    return refused('INVALID_ARGUMENT', 'sql holds no statement.', { hint: 'Send one SELECT statement.' });
+    return refused('INVALID_ARGUMENT', 'sql holds no statement.', { hint: 'Send one statement.' });
   }
   if (second) {
     return refused('READ_ONLY', `One statement only: sql holds ${outcome.statements.length}. Nothing was run.`, {
       where: describePosition(sql, second.position),
-      hint: 'Send them one by one; only those that read are allowed.',
+      hint: 'Send them one by one.',
     });
   }
   const invisible = holdsInvisible(sql) ? findInvisible(sql, scanSql(sql) ?? []) : undefined;
@@ -68,7 +68,7 @@ export async function readStatement(sql: string): Promise<ReadStatement> {
       hint: 'Remove it. If the name really has it, write the name as U&"…\\200B…"; in strings and comments it is allowed.',
     });
   }
-  return { kind: 'statement', node: statement.node };
+  return { kind: 'statement', node: statement.node, end: statement.end };
 }
 
 function findUnusableText(sql: string): string | undefined {
@@ -97,6 +97,8 @@ function isAnalyze(option: unknown): boolean {
 /** What happens to a query: EXPLAIN alone plans it and runs nothing. */
 type Fate = 'run' | 'explain' | 'explain analyze';
 
+/** The name of a node; that of a part, such as `selectStmt`, begins in lower case. */
+export const IS_STATEMENT = /^[A-Z]\w*Stmt$/;
 const PLANNED_ONLY = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
 
 /** Statement kinds may hide anywhere below (data-modifying CTEs), so the whole tree is walked; not by recursion. */
@@ -111,7 +113,7 @@ function judgeQuery(sql: string, query: ParseNode, fate: Fate): Verdict {
     if (typeof item !== 'object' || item === null) continue;
     for (const [key, value] of Object.entries(item)) {
       if (typeof value !== 'object' || value === null) continue;
-      if (key.endsWith('Stmt') && !isAllowed(key)) return refuseKind(key, fate);
+      if (IS_STATEMENT.test(key) && !isAllowed(key)) return refuseKind(key, fate);
       if (key === 'intoClause') return refuseWrite('SELECT INTO creates a table');
       if (key === 'lockingClause' && fate !== 'explain')
         return refuseWrite('FOR UPDATE and FOR SHARE lock rows, which is a write');
@@ -133,7 +135,7 @@ function judgeNames(sql: string, query: ParseNode, parameters: number): Verdict 
 }
 
 /** The refusal of a statement whose constants build too much. */
-function findExcess(node: ParseNode): Refusal | undefined {
+export function findExcess(node: ParseNode): Refusal | undefined {
   const bytes = estimateConstantBytes(node);
   if (bytes <= MAX_CONSTANT_BYTES) return undefined;
   const size = Number.isFinite(bytes) ? `about ${Math.ceil(bytes / 1024 / 1024)} MiB` : 'more than can be told';
@@ -156,7 +158,7 @@ function refuseWrite(reason: string): Refusal {
 }
 
 /** `CreateTableAsStmt` → `CREATE TABLE AS`, close enough to what was written. */
-function toStatementName(kind: string): string {
+export function toStatementName(kind: string): string {
   const known: Record<string, string> = {
     TransactionStmt: 'transaction control (BEGIN, COMMIT, ROLLBACK, SAVEPOINT)',
     VariableSetStmt: 'SET or RESET',
@@ -174,6 +176,7 @@ function toStatementName(kind: string): string {
   );
 }
 
-function refused(code: Failure['code'], message: string, more: Pick<Failure, 'where' | 'hint'> = {}): Refusal {
+/** A refusal in the form of the errors of all databases. */
+export function refused(code: Failure['code'], message: string, more: Pick<Failure, 'where' | 'hint'> = {}): Refusal {
   return { kind: 'refused', code, message, ...more };
 }

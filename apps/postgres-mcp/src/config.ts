@@ -18,6 +18,12 @@ const SETTINGS = {
     env: 'POSTGRES_POOL_SIZE',
     schema: z.coerce.number('it must be a whole number from 1 to 100').int().min(1).max(100).default(5),
   },
+  access: { env: 'POSTGRES_ACCESS', schema: z.enum(['read', 'write'], 'it must be read or write').default('read') },
+  confirmKey: {
+    env: 'POSTGRES_CONFIRM_KEY',
+    secret: true,
+    schema: z.string().min(32, 'it must have at least 32 characters; `openssl rand -base64 32` makes one').optional(),
+  },
 } satisfies Record<string, Setting>;
 
 const text = z.string().optional();

@@ -14,6 +14,13 @@ import { createReadingSocket } from './connection/reading-socket.ts';
 import { describeColumns, runStatement, type DriverClient, type Lease } from './connection/run-statement.ts';
 import type { ProtocolConnection } from './connection/statement-exchange.ts';
 import { isSession, toAttempts, type Attempt, type Target } from './connection/target.ts';
+import {
+  CommitInDoubtError,
+  runWrite,
+  settleDoubt,
+  type WritePlan,
+  type WriteResult,
+} from './connection/write-transaction.ts';
 import { createParameterTypes } from './parameter-types.ts';
 import { checkParameters } from './parameters.ts';
 import { CONTROL_TIMEOUT_MS, toSessionSettingsSql } from './transaction.ts';
@@ -60,10 +67,20 @@ export interface Answer {
   notices: string[];
 }
 
+/** What became of a write. */
+export interface WriteAnswer extends Omit<WriteResult, 'fields'> {
+  columns: Column[];
+}
+
 /** The operations that the tools need. */
 export interface Database {
   /** Runs one statement in a READ ONLY transaction of its own. Rejects with a ToolError; ends the statement on abort. */
   read(statement: Statement, sink: RowSink, signal: AbortSignal): Promise<Answer>;
+  /**
+   * Runs a write in a transaction of its own, which its plan commits or rolls back. Rejects with a ToolError; then
+   * nothing was changed, except that OUTCOME_UNKNOWN says what it says.
+   */
+  write(plan: WritePlan, signal: AbortSignal): Promise<WriteAnswer>;
   /** Resolves when the database answers, or when all connections are at work, which shows the same. */
   ping(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -78,6 +95,9 @@ const STALE_AFTER_MS = 5_000;
 
 const SESSION_SQL = `
   SELECT pg_catalog.pg_is_in_recovery() AS standby, pg_catalog.current_setting('transaction_read_only') AS readonly`;
+/** How long the database is asked what became of a COMMIT: when the call is over already, and otherwise. */
+const LATE_DOUBT_MS = 350;
+const DOUBT_MS = 3_000;
 
 /** The driver's connection with its undocumented parts. */
 interface DriverConnection extends EventEmitter, Omit<ProtocolConnection, 'stream' | 'once' | 'off'> {
@@ -205,10 +225,49 @@ export function createDatabase(options: DatabaseOptions): Database {
 
   return {
     read,
+    write: createWrite({ withConnection, read, context }),
     async ping(signal) {
       if (working < pool.options.max) await read({ sql: 'SELECT 1' }, { maxRows: 1, push: () => true }, signal);
     },
     close: () => (closing ??= pool.end()),
+  };
+}
+
+interface WriteParts {
+  withConnection<T>(signal: AbortSignal, work: (lease: Lease) => Promise<T>): Promise<T>;
+  read: Database['read'];
+  context: Parameters<typeof runWrite>[3];
+}
+
+function createWrite({ withConnection, read, context }: WriteParts): Database['write'] {
+  const ask = async (sql: string, params: string[], signal: AbortSignal): Promise<SourceCell[][]> => {
+    const rows: SourceCell[][] = [];
+    await read({ sql, params }, { maxRows: 1, push: (row) => rows.push(row) < 1 }, signal);
+    return rows;
+  };
+  const run = async (plan: WritePlan, signal: AbortSignal): Promise<WriteResult> => {
+    try {
+      return await withConnection(signal, (lease) => runWrite(lease, plan, signal, context));
+    } catch (error) {
+      if (!(error instanceof CommitInDoubtError)) throw error;
+      return await settleDoubt(error, signal.aborted ? LATE_DOUBT_MS : DOUBT_MS, ask);
+    }
+  };
+  return async (plan, signal) => {
+    checkParameters(plan.statement.params ?? []);
+    const started = performance.now();
+    try {
+      const { fields, ...result } = await run(plan, signal);
+      // A write that was committed is told as such, whatever happens to the names of its columns' types.
+      const columns = await withConnection(signal, (lease) => describeColumns(lease, fields, context.types)).catch(() =>
+        fields.map(({ name }) => ({ name, type: '' })),
+      );
+      return { ...result, columns };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const time = { deadlineMs: context.deadlineMs, tookMs: performance.now() - started };
+      throw toReadError(error, plan.statement, time);
+    }
   };
 }
 

@@ -13,6 +13,7 @@ import { createReplicatedDatabase } from './replica.ts';
 import { createRoleSql, PRINT_ROLE_SQL, readRoleSqlArguments } from './role-sql.ts';
 import { introduce } from './role.ts';
 import { createTools } from './tools/index.ts';
+import { createConfirmations } from './write/confirmation.ts';
 
 const NAME = 'postgres-mcp';
 
@@ -36,12 +37,19 @@ try {
         onFallback: (reason) => logger.warn(`Reading from the primary instead of the replica: ${reason}`),
       })
     : primary;
+  const writing =
+    config.access === 'write'
+      ? { confirmations: createConfirmations(config.confirmKey), instance: config.instance }
+      : undefined;
+  if (writing && config.confirmKey === undefined) {
+    logger.info('POSTGRES_CONFIRM_KEY is not set: a confirmation is valid in this process only, until it ends');
+  }
   const serving = await serveMcp({
     ...config,
     name: NAME,
     version: manifest.version,
-    instructions: await introduce(database, logger),
-    tools: createTools(database, config),
+    instructions: await introduce(database, logger, config.access),
+    tools: createTools(database, config, writing),
     resourceTemplates: createResourceTemplates(database, config),
     ready: () => checkReadiness(database),
     stdio: { input: process.stdin, output: process.stdout },

@@ -190,3 +190,27 @@ export function messageTooLarge(maxBytes: number): ToolError {
     hint: 'Ask for less at once.',
   });
 }
+
+/** For a write whose connection was lost during COMMIT, when the database says that it was rolled back. */
+export function rolledBackByLoss(cause: unknown): ToolError {
+  return new ToolError(
+    {
+      code: 'UNAVAILABLE',
+      message: 'The connection to the database was lost before the write was committed. Nothing was changed.',
+      hint: TRY_LATER,
+    },
+    { cause },
+  );
+}
+
+/** The same when the database could not be asked, or does not know yet. */
+export function outcomeUnknown(transactionId: string, cause: unknown): ToolError {
+  return new ToolError(
+    {
+      code: 'OUTCOME_UNKNOWN',
+      message: `The connection to the database was lost while transaction ${transactionId} was being committed, so it is not known whether the write took effect.`,
+      hint: `Look before you repeat it: SELECT pg_xact_status('${transactionId}') says committed, aborted or in progress.`,
+    },
+    { cause },
+  );
+}

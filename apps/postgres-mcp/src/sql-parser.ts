@@ -8,9 +8,9 @@ import { loadParserWasm } from './parser-wasm.ts';
 /** A parse tree node as libpg_query writes it in JSON. */
 export type ParseNode = { [key: string]: unknown };
 
-/** What became of parsing. `position` counts characters from 1. */
+/** What became of parsing. `position` counts characters from 1; `end`, before a semicolon, bytes from 0. */
 export type ParseOutcome =
-  | { kind: 'parsed'; statements: { node: ParseNode; position: number }[] }
+  | { kind: 'parsed'; statements: { node: ParseNode; position: number; end: number }[] }
   | { kind: 'syntax-error'; message: string; position: number }
   | { kind: 'too-complex' };
 
@@ -23,6 +23,8 @@ const ERROR_POSITION = 16;
 interface RawStatement {
   stmt?: ParseNode;
   stmt_location?: number;
+  /** Absent when the statement ends where the text does. */
+  stmt_len?: number;
 }
 
 const compiled = await WebAssembly.compile(await loadParserWasm());
@@ -91,9 +93,10 @@ function parseWith(module: ParserModule, sql: string): ParseOutcome {
       stmts?: RawStatement[];
     };
     const before = Buffer.from(sql);
-    const statements = (tree.stmts ?? []).map(({ stmt = {}, stmt_location: offset = 0 }) => ({
+    const statements = (tree.stmts ?? []).map(({ stmt = {}, stmt_location: offset = 0, stmt_len: length }) => ({
       node: stmt,
       position: [...before.subarray(0, offset).toString()].length + 1,
+      end: length === undefined ? before.length : offset + length,
     }));
     return { kind: 'parsed', statements };
   } finally {

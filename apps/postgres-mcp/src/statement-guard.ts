@@ -6,30 +6,46 @@ import { ToolError } from '@database-mcp/errors';
 import { classifyStatement } from './access-policy.ts';
 import type { Database } from './database.ts';
 import { createFunctionCatalog } from './policy/function-facts.ts';
-import { findObjection } from './policy/function-policy.ts';
+import { findObjection, type AccessMode } from './policy/function-policy.ts';
+import type { Use } from './policy/statement-uses.ts';
 import { describeOffset } from './sql-position.ts';
+import { classifyWrite, type AllowedWrite } from './write/write-policy.ts';
 
 /** Lets statements pass or says why not. */
 export interface StatementGuard {
   /** For a statement that may only read; tells the highest `$n` in it. Rejects with a ToolError. */
   checkReading(sql: string, signal: AbortSignal): Promise<{ parameters: number }>;
+  /** For a write that can be rehearsed. */
+  checkWriting(sql: string, signal: AbortSignal): Promise<AllowedWrite>;
 }
 
 /** Creates the guard of one database. */
 export function createStatementGuard(database: Database): StatementGuard {
   const catalog = createFunctionCatalog(database);
+
+  async function checkNames(sql: string, uses: readonly Use[], mode: AccessMode, signal: AbortSignal): Promise<void> {
+    const objection = findObjection(uses, await catalog.find(uses, signal), mode);
+    if (!objection) return;
+    throw new ToolError({
+      code: 'READ_ONLY',
+      message: `${objection.message} Nothing was run.`,
+      where: describeOffset(sql, objection.use.offset),
+      hint: objection.hint,
+    });
+  }
+
   return {
     async checkReading(sql, signal) {
       const verdict = await classifyStatement(sql);
       if (verdict.kind === 'refused') throw new ToolError(verdict);
-      const objection = findObjection(verdict.uses, await catalog.find(verdict.uses, signal), 'read');
-      if (!objection) return { parameters: verdict.parameters };
-      throw new ToolError({
-        code: 'READ_ONLY',
-        message: `${objection.message} Nothing was run.`,
-        where: describeOffset(sql, objection.use.offset),
-        hint: objection.hint,
-      });
+      await checkNames(sql, verdict.uses, 'read', signal);
+      return { parameters: verdict.parameters };
+    },
+    async checkWriting(sql, signal) {
+      const verdict = await classifyWrite(sql);
+      if (verdict.kind === 'refused') throw new ToolError(verdict);
+      await checkNames(sql, verdict.write.uses, 'write', signal);
+      return verdict.write;
     },
   };
 }

@@ -10,6 +10,9 @@ const MIN_STATEMENT_TIMEOUT_MS = 50;
 
 const BEGIN_READ_ONLY = 'BEGIN TRANSACTION READ ONLY';
 
+/** Begins the transaction of a write, whatever is the default of the role or the database. */
+export const BEGIN_READ_WRITE = 'BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE';
+
 /** The database's own limit of a statement for a call's deadline. */
 export function toStatementTimeout(deadlineMs: number): number {
   return Math.max(MIN_STATEMENT_TIMEOUT_MS, Math.floor(deadlineMs * STATEMENT_SHARE));
@@ -42,12 +45,17 @@ export function toSessionSettingsSql(deadlineMs: number, backEndPid: number): st
     WHERE pg_catalog.pg_backend_pid() = ${backEndPid}`;
 }
 
-/** Begins the transaction of a statement that may only read: what is set for it alone, and what its session lacks. */
-export function toSetUp(deadlineMs: number, holdsSettings: boolean, more: Settings = {}): string[] {
+/** Begins the transaction of a statement: what is set for it alone, and what its session lacks. */
+export function toSetUp(
+  deadlineMs: number,
+  holdsSettings: boolean,
+  more: Settings = {},
+  begin = BEGIN_READ_ONLY,
+): string[] {
   const calls = Object.entries(holdsSettings ? more : { ...toSettings(deadlineMs), ...more }).map(
     ([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`,
   );
-  return calls.length === 0 ? [BEGIN_READ_ONLY] : [BEGIN_READ_ONLY, `SELECT ${calls.join(', ')}`];
+  return calls.length === 0 ? [begin] : [begin, `SELECT ${calls.join(', ')}`];
 }
 
 /** A cursor is planned for its first rows unless it is told that all are wanted; a page must come from the same plan. */

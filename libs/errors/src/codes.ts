@@ -18,6 +18,8 @@ export const ERROR_CODES = [
   'CANCELLED',
   /** The database or its server cannot be reached: try again later. */
   'UNAVAILABLE',
+  /** The connection was lost while a write was being made final: look before it is repeated. */
+  'OUTCOME_UNKNOWN',
   /** Too many calls are in progress: try again soon. */
   'BUSY',
   /** The request or the answer is larger than the configured cap. */

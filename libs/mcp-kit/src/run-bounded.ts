@@ -34,6 +34,8 @@ export async function runBounded<T>(
 }
 
 function toFailure(error: unknown, limit: AbortSignal, options: RunOptions): Failure {
+  // More is known of a write than that its call was over.
+  if (error instanceof ToolError && error.code === 'OUTCOME_UNKNOWN') return error;
   if (options.signal.aborted) {
     return { code: 'CANCELLED', message: 'The call was cancelled and its statement was ended.' };
   }

@@ -20,6 +20,8 @@ export interface TableResult {
   truncated: boolean;
   /** Passed back as `cursor`, continues after the last row. */
   next?: string;
+  /** Of a write that was only rehearsed: passed back as `confirm`, makes it. */
+  confirm?: string;
   /** Sentences that the reader of the rows should know: cut cells, an unstable order. */
   notices?: string[];
 }

@@ -12,6 +12,7 @@ import { cellMakerOf } from '../values.ts';
 import { watchAbort } from './abort.ts';
 import { DEFAULT_MAX_VALUE_BYTES, type MessageGuard } from './message-guard.ts';
 import { StatementExchange, type ExchangeOptions, type Field } from './statement-exchange.ts';
+import type { WriteStep } from './write-step.ts';
 
 /** A connection that a call has to itself. */
 export interface Lease {
@@ -32,7 +33,7 @@ export interface Lease {
 
 /** What is used of the driver's client. */
 export interface DriverClient {
-  query(exchange: StatementExchange): unknown;
+  query(exchange: StatementExchange | WriteStep): unknown;
   query(query: CatalogQuery): Promise<{ rows: (string | null)[][] }>;
   on(event: 'notice', listener: (notice: { message?: string }) => void): unknown;
   off(event: 'notice', listener: (notice: { message?: string }) => void): unknown;
@@ -107,7 +108,7 @@ function catalogQueryOn(lease: Lease): RunCatalogQuery {
 }
 
 /** The parameters as text. Only for an array or object among them the database is asked for their types before. */
-async function bindParameters(
+export async function bindParameters(
   lease: Lease,
   { sql, params = [] }: Statement,
   context: { deadlineMs: number; types: Types },

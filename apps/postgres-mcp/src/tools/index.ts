@@ -3,16 +3,21 @@ import type { Database } from '../database.ts';
 import { createStatementGuard } from '../statement-guard.ts';
 import { createDescribeTableTool } from './describe-table.ts';
 import { createExplainTool } from './explain.ts';
+import { createExecuteTool, type ExecuteOptions } from './execute.ts';
 import { createListTablesTool } from './list-tables.ts';
 import { createQueryTool } from './query.ts';
 
+/** What the tool that writes needs; without it there is none. */
+export type WriteOptions = Pick<ExecuteOptions, 'confirmations' | 'instance'>;
+
 /** All tools of this server. */
-export function createTools(database: Database, limits: ResultLimits): Tool[] {
+export function createTools(database: Database, limits: ResultLimits, writing?: WriteOptions): Tool[] {
   const guard = createStatementGuard(database);
   return [
     createQueryTool(database, guard, limits),
     createListTablesTool(database, limits),
     createDescribeTableTool(database, limits),
     createExplainTool(database, guard, limits),
+    ...(writing ? [createExecuteTool(database, { guard, limits, ...writing })] : []),
   ];
 }
