@@ -111,13 +111,13 @@ test('a syntax error is told with line, column and the offending word, counted i
   assert.ok(verdict.kind === 'refused');
   assert.equal(verdict.code, 'SYNTAX_ERROR');
   assert.match(verdict.message, /at or near "y"/);
-  assert.equal(verdict.where, 'line 2, column 10');
+  assert.equal(verdict.where, 'line 2, column 10: x FORM y');
 });
 
 test('the second statement and a refused function are told with their place', async () => {
   const two = await classifyStatement("SELECT 'é';\nDROP TABLE t");
   assert.ok(two.kind === 'refused');
-  assert.equal(two.where, 'line 2, column 1');
+  assert.equal(two.where, 'line 2, column 1: DROP TABLE t');
   const call = await classifyStatement("SELECT 'é', pg_notify('a', 'b')");
   assert.ok(call.kind === 'refused');
   assert.equal(call.where, 'line 1, column 13');

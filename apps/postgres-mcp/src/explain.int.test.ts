@@ -106,7 +106,7 @@ const REFUSED = [
     why: 'two statements',
   },
   { args: { sql: '/* x */ EXPLAIN SELECT 1' }, says: /^INVALID_ARGUMENT: sql: it begins with EXPLAIN/, why: 'EXPLAIN is ours' }, // prettier-ignore
-  { args: { sql: 'SELECT *\n FROM bigg' }, says: /^NOT_FOUND.*\nWhere: line 2, column 7\nNext: Did you mean big\?/, why: 'misspelt' }, // prettier-ignore
+  { args: { sql: 'SELECT *\n FROM bigg' }, says: /^NOT_FOUND.*\nWhere: line 2, column 7: FROM bigg\nNext: Did you mean big\?/, why: 'misspelt' }, // prettier-ignore
   { args: { sql: 'SELECT id FROM keyed WHERE id = $1' }, says: /^INVALID_ARGUMENT: sql uses \$1, but params has 0/, why: 'no value' }, // prettier-ignore
   { args: { sql: 'SELECT\n FROM WHERE' }, says: /^SYNTAX_ERROR.*\nWhere: line 2/, why: 'syntax' },
   {

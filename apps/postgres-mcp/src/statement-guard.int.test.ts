@@ -344,7 +344,7 @@ for (const role of ['superuser', 'reader'] as const) {
 
 test('the place of a name behind which something is refused is told', async () => {
   const error = await run('superuser', "SELECT 'é',\n  1 ### 2").catch((reason: unknown) => reason);
-  assert.equal((error as ToolError).where, 'line 2, column 5');
+  assert.equal((error as ToolError).where, 'line 2, column 5: 1 ### 2');
 });
 
 test('every volatile function of this Postgres has been judged', async () => {

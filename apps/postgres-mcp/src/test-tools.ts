@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { ToolError, toErrorText } from '@database-mcp/errors';
 import type { ResultLimits, TableResult, Tool } from '@database-mcp/mcp-kit';
-import { createDatabase, type Database } from './database.ts';
+import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { targetOf } from './test-target.ts';
 import { createTools } from './tools/index.ts';
 
@@ -18,13 +18,9 @@ export interface OpenTools {
 const LIMITS: ResultLimits = { maxRows: 1_000, maxBytes: 100_000, maxCellBytes: 10_000 };
 
 /** Opens the tools for the role of a connection string; close the `database` afterwards. */
-export function openTools(url: string, limits = LIMITS): OpenTools {
-  const database = createDatabase({
-    target: targetOf(url),
-    poolSize: 2,
-    timeoutMs: 10_000,
-    applicationName: 'int-test',
-  });
+export function openTools(url: string, limits = LIMITS, options: Partial<DatabaseOptions> = {}): OpenTools {
+  const base = { poolSize: 2, timeoutMs: 10_000, applicationName: 'int-test' };
+  const database = createDatabase({ ...base, target: targetOf(url), ...options });
   const tools = new Map(createTools(database, limits).map((tool) => [tool.name, tool]));
   const call: OpenTools['call'] = async (name, args) => {
     const tool = tools.get(name);

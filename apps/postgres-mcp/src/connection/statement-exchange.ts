@@ -64,7 +64,7 @@ interface ServerError extends Error {
 
 /** A query of the driver; see {@link ExchangeOptions}. Submitted once, settled once. */
 export class StatementExchange {
-  /** The columns, when all rows are there; rejects with what went wrong. */
+  /** The columns, when all rows are there; rejects with what went wrong, when the connection is at rest. */
   readonly done: Promise<readonly Field[]>;
   /** Settles when the connection is clean and can take the next query, or is broken. */
   readonly atRest: Promise<void>;
@@ -162,15 +162,17 @@ export class StatementExchange {
     const isFromServer = error.severity !== undefined && error.severity !== 'FATAL' && error.severity !== 'PANIC';
     if (!isFromServer || this.#stage === 'clean-up') return this.#break(error);
     this.#failure ??= error;
-    this.#outcome.reject(this.#failure);
     this.#sendCleanUp();
     this.#options.resubmit(this);
   }
 
   handleReadyForQuery(): void {
     this.#connection?.off('parameterDescription', this.#onParameters);
-    if (this.#stage === 'clean-up') return this.#rest.resolve();
-    this.#outcome.resolve(this.#fields);
+    if (this.#stage === 'clean-up') {
+      if (this.#failure !== undefined) this.#outcome.reject(this.#failure);
+      return this.#rest.resolve();
+    }
+    if (this.#failure === undefined) this.#outcome.resolve(this.#fields);
     this.#options.resubmit(this);
   }
 
@@ -242,9 +244,8 @@ export class StatementExchange {
     this.#taken += this.#takenInBatch;
     const isLast = this.#hasSentCleanUp || this.#isFull || this.#takenInBatch < this.#wanted;
     if (isLast) {
-      // The answer need not wait for the clean-up.
+      // The answer need not wait for the clean-up; an error does, so that nothing runs any more when it is told.
       if (this.#failure === undefined) this.#outcome.resolve(this.#fields);
-      else this.#outcome.reject(this.#failure);
       this.#sendCleanUp();
     } else this.#sendBatch(Math.min(this.#options.batchSize(this.#taken), this.#rowsLeft()));
   }

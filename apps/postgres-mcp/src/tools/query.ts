@@ -10,6 +10,7 @@ import {
 import { suggestRelation } from '../catalog.ts';
 import { judgeContinuation, readCursor, toCursor, type Continued } from '../continuation.ts';
 import type { Database } from '../database.ts';
+import { nameLockHolders } from '../lock-holders.ts';
 import type { StatementGuard } from '../statement-guard.ts';
 import { checkParameterCount } from './parameter-count.ts';
 
@@ -49,7 +50,7 @@ export function createQueryTool(database: Database, guard: StatementGuard, limit
         const result = collector.finish(columns, { notices });
         return result.truncated ? await continued(result, { sql, params }, skip, limits.maxRows > limit) : result;
       } catch (error) {
-        throw await suggestRelation(database, error, signal);
+        throw await nameLockHolders(database, await suggestRelation(database, error, signal), sql, signal);
       }
     },
   });
