@@ -164,7 +164,7 @@ test('without a database it starts, lists its tools and says so; it works when t
   const { url: databaseUrl } = first;
   await first.stop();
   const { url, origin, process } = await start(t, { POSTGRES_URL: databaseUrl }, false);
-  assert.match(process.stderr(), /cannot be reached/);
+  await waitFor(() => /cannot be reached/.test(process.stderr()), { what: 'the line in the log' });
   const password = new URL(databaseUrl).password;
   assert.equal(process.stderr().includes(password), false);
   const client = await connectClient(url, { t });
