@@ -46,6 +46,7 @@ test('flag wins over environment over file over default', (t) => {
       rewriteUris: false,
       headers: { authorization: 'Bearer x' },
       timeoutMs: 60_000,
+      askTimeoutMs: 300_000,
       maxConcurrency: 64,
       maxQueue: 256,
     },

@@ -64,6 +64,14 @@ const upstreamSchema = z
       .default({})
       .describe('Headers sent to this server on every request, for example its own credential; values are secret'),
     timeoutMs: z.int().min(100).max(3_600_000).default(60_000).describe('Deadline of one call'),
+    askTimeoutMs: z
+      .int()
+      .min(100)
+      .max(3_600_000)
+      .default(300_000)
+      .describe(
+        'How long a client may take to answer what the server asks during a call; the deadline does not run then',
+      ),
     maxConcurrency: z.int().min(1).max(10_000).default(64).describe('Calls in progress at the server at one time'),
     maxQueue: z.int().min(0).max(100_000).default(256).describe('Calls that may wait for their turn; more are refused'),
   })

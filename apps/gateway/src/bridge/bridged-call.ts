@@ -2,13 +2,15 @@
  * One client request on its way through a bridge: what was asked, and how the answer and the notifications that belong
  * to it reach the client in the form of its era. Knows nothing of connections; a session gives it the server's messages.
  */
-import { LOG_LEVEL_META_KEY } from '@modelcontextprotocol/server';
+import { CLIENT_CAPABILITIES_META_KEY, LOG_LEVEL_META_KEY } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { ASK_NOTHING, ASKING_METHODS, toAskKey, type AskKey } from '../asks/client-capabilities.ts';
 import { isObject, MODERN_VERSION, type Era, type JsonObject } from '../edge/classify.ts';
 import { findValue, splice } from '../json-spans.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
 import {
   isGatewayFault,
+  type AskableClient,
   type CallFailure,
   type CallHandle,
   type ReplyReceiver,
@@ -16,7 +18,9 @@ import {
 } from '../upstream/upstream.ts';
 import { downLevelResult, isOldRevision } from './down-level.ts';
 import { editMessage, editObject, legacyResultRules, sourceOf, spliceResult, toEvent } from './message-text.ts';
+import type { ServerAsk, ServerCall } from './server-call.ts';
 import { createSplicedAnswer } from './spliced-answer.ts';
+import { refuseWithoutUrl, URL_ELICITATION_REQUIRED } from './url-elicitation.ts';
 
 /** What a client asked. */
 export interface Asked {
@@ -31,6 +35,10 @@ export interface Asked {
   logLevel?: unknown;
   /** The client's revision; legacy clients before 2025-06-18 do not name it. */
   version: string;
+  /** What the client can be asked during this request. */
+  canAsk: AskKey;
+  /** The legacy client that can be asked. */
+  client?: AskableClient;
   body: Buffer;
 }
 
@@ -61,24 +69,30 @@ export function readAsked(request: UpstreamRequest): Asked {
   const params = isObject(members['params']) ? members['params'] : {};
   const meta = isObject(params['_meta']) ? params['_meta'] : {};
   const version = headers['mcp-protocol-version'] ?? ASSUMED_LEGACY_VERSION;
+  const era = version === MODERN_VERSION ? 'modern' : 'legacy';
+  const method = typeof members['method'] === 'string' ? members['method'] : '';
+  const canDo = era === 'modern' ? toAskKey(meta[CLIENT_CAPABILITIES_META_KEY]) : request.client?.canDo;
   return {
-    era: version === MODERN_VERSION ? 'modern' : 'legacy',
-    method: typeof members['method'] === 'string' ? members['method'] : '',
+    era,
+    method,
     params,
     idText: sourceOf(body, 'id'),
     tokenText: sourceOf(body, 'params', '_meta', 'progressToken'),
     logLevel: meta[LOG_LEVEL_META_KEY],
     version,
+    canAsk: canDo !== undefined && ASKING_METHODS.has(method) ? canDo : ASK_NOTHING,
+    client: request.client,
     body,
   };
 }
 
-/** A request in progress. */
-export class BridgedCall implements CallHandle {
+/** A request in progress. By itself it is the call of a client that cannot be asked. */
+export class BridgedCall implements CallHandle, ServerCall {
   readonly asked: Asked;
   readonly #receiver: ReplyReceiver;
   readonly #observer: BridgedCallObserver;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #timeoutMs: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #settled = false;
   #isStream = false;
   #isPaused = false;
@@ -100,12 +114,16 @@ export class BridgedCall implements CallHandle {
     this.asked = asked;
     this.#receiver = receiver;
     this.#observer = observer;
-    if (timeoutMs === undefined) return;
-    this.#timer = setTimeout(() => {
-      if (this.#settled) return;
-      observer.abandoned(this);
-      this.fail({ kind: 'timeout', timeoutMs });
-    }, timeoutMs);
+    this.#timeoutMs = timeoutMs;
+    this.startDeadline();
+  }
+
+  get body(): Buffer {
+    return this.asked.body;
+  }
+
+  get leg(): BridgedCall {
+    return this;
   }
 
   get isSettled(): boolean {
@@ -129,6 +147,24 @@ export class BridgedCall implements CallHandle {
     this.#observer.failed(failure);
   }
 
+  /** The deadline counts from now. */
+  startDeadline(): void {
+    const timeoutMs = this.#timeoutMs;
+    if (timeoutMs !== undefined) this.#expireAfter(timeoutMs, { kind: 'timeout', timeoutMs });
+  }
+
+  /** A request to the client, under the gateway's id; until the deadline starts anew, only the client is waited for. */
+  askClient(message: Buffer, askTimeoutMs: number): void {
+    this.#write(message);
+    this.#expireAfter(askTimeoutMs, { kind: 'unanswered', timeoutMs: askTimeoutMs });
+  }
+
+  ask({ method }: ServerAsk): string | undefined {
+    return `This client does not serve ${method}: it declared no such capability.`;
+  }
+
+  withdraw(): void {}
+
   /** The answer of a legacy server. */
   answer(message: Buffer, parsed: JsonObject, serverInfo: string): void {
     if (this.#settled) return;
@@ -140,6 +176,7 @@ export class BridgedCall implements CallHandle {
     }
     const { code } = parsed['error'];
     if (isGatewayFault(code)) return this.fail({ kind: 'protocol-fault', code });
+    if (era === 'modern' && code === URL_ELICITATION_REQUIRED) return this.reply(...refuseWithoutUrl(idText));
     const span = era === 'modern' && code === LEGACY_NOT_FOUND ? findValue(message, 'error', 'code') : undefined;
     const error = span ? splice(message, span, String(JSON_RPC_ERROR.INVALID_PARAMS)) : message;
     const status = era === 'modern' && code === JSON_RPC_ERROR.METHOD_NOT_FOUND ? HTTP_NOT_FOUND : HTTP_OK;
@@ -195,12 +232,29 @@ export class BridgedCall implements CallHandle {
 
   /** A notification on the call's own stream; while the client does not read, notifications are dropped. */
   notify(message: Buffer): void {
-    if (this.#settled || this.#isPaused || this.#isAnswering) return;
-    if (!this.#isStream) {
-      this.#isStream = true;
-      this.#receiver.start({ kind: 'events' });
-    }
+    if (!this.#isPaused) this.#write(message);
+  }
+
+  /** The answer comes on a stream, as everything before it. */
+  openStream(): void {
+    if (this.#isStream || this.#settled || this.#isAnswering) return;
+    this.#isStream = true;
+    this.#receiver.start({ kind: 'events' });
+  }
+
+  #write(message: Buffer): void {
+    if (this.#settled || this.#isAnswering) return;
+    this.openStream();
     if (!this.#receiver.data(toEvent(message))) this.#isPaused = true;
+  }
+
+  #expireAfter(limitMs: number, failure: CallFailure): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#settled) return;
+      this.#observer.abandoned(this);
+      this.fail(failure);
+    }, limitMs);
   }
 
   #settle(tell?: () => void): void {

@@ -1,7 +1,6 @@
 /**
  * One session with a legacy server over one connection: the handshake, the gateway's ids, and which call each message
- * belongs to. The server's own requests are answered with "no such method": the client capabilities that they need are
- * not declared to it.
+ * belongs to. What the server asks goes to the client of the call during which it asks; without one it is refused.
  */
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
@@ -9,9 +8,9 @@ import { isObject, LEGACY_VERSIONS, type JsonObject } from '../edge/classify.ts'
 import { findValue, firstKeyOf, listElements } from '../json-spans.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
-import type { BridgedCall } from './bridged-call.ts';
 import { CarrierError, type Carrier, type CreateCarrier } from './carrier.ts';
 import { sourceOf, toLegacyRequest } from './message-text.ts';
+import type { AskingSession, ServerCall } from './server-call.ts';
 
 /** What a session needs. */
 export interface SessionOptions {
@@ -20,11 +19,13 @@ export interface SessionOptions {
   createCarrier: CreateCarrier;
   logger: Logger;
   handshakeMs: number;
+  /** What is declared to the server. */
+  capabilities: JsonObject;
   /** A notification that belongs to no call. */
   onNotification: (method: string, message: Buffer, parsed: JsonObject) => void;
   onClosed: (session: LegacySession, failure: CallFailure) => void;
   /** True when the upstream takes the call back, to send it on another session. */
-  onLost: (session: LegacySession, call: BridgedCall, failure: CallFailure) => boolean;
+  onLost: (session: LegacySession, call: ServerCall, failure: CallFailure) => boolean;
 }
 
 /** Revisions whose servers can be spoken to; the oldest is that of the first SDKs. */
@@ -34,11 +35,11 @@ const HANDSHAKE_ID = 0;
 interface Pending {
   answer(message: Buffer, parsed: JsonObject): void;
   lost(failure: CallFailure): void;
-  call?: BridgedCall;
+  call?: ServerCall;
 }
 
 /** A session that is open, or being opened. */
-export class LegacySession {
+export class LegacySession implements AskingSession {
   readonly #options: SessionOptions;
   readonly #carrier: Carrier;
   readonly #pending = new Map<number, Pending>();
@@ -90,7 +91,7 @@ export class LegacySession {
   }
 
   /** Sends the call; its answer, its progress and its end are told to it. */
-  run(call: BridgedCall): void {
+  run(call: ServerCall): void {
     const id = this.#nextId++;
     this.#pending.set(id, {
       call,
@@ -99,7 +100,7 @@ export class LegacySession {
         if (!this.#options.onLost(this, call, failure)) call.fail(failure);
       },
     });
-    this.#carrier.send(toLegacyRequest(call.asked.body, id), id);
+    this.#carrier.send(toLegacyRequest(call.body, id), id);
   }
 
   /** Passes a notification on. */
@@ -117,7 +118,7 @@ export class LegacySession {
   }
 
   /** Nobody waits for the call's answer any more: the server is told. */
-  abandon(call: BridgedCall): void {
+  abandon(call: ServerCall): void {
     for (const [id, pending] of this.#pending) {
       if (pending.call !== call) continue;
       this.#pending.delete(id);
@@ -125,6 +126,10 @@ export class LegacySession {
       this.#carrier.abandon(id);
       return;
     }
+  }
+
+  reply(idText: string, outcome: string): void {
+    if (!this.#isClosed) this.#carrier.send(Buffer.from(`{"jsonrpc":"2.0","id":${idText},${outcome}}`));
   }
 
   get isIdle(): boolean {
@@ -137,7 +142,7 @@ export class LegacySession {
   }
 
   #shakeHands(): Promise<{ message: Buffer; parsed: JsonObject }> {
-    const { name, version } = this.#options;
+    const { name, version, capabilities } = this.#options;
     return new Promise((resolve, reject) => {
       this.#pending.set(HANDSHAKE_ID, {
         answer: (message, parsed) => resolve({ message, parsed }),
@@ -148,7 +153,7 @@ export class LegacySession {
       });
       const params = {
         protocolVersion: LEGACY_VERSIONS[0],
-        capabilities: {},
+        capabilities,
         clientInfo: { name: 'database-mcp-gateway', version },
       };
       const body = JSON.stringify({ jsonrpc: '2.0', id: HANDSHAKE_ID, method: 'initialize', params });
@@ -192,7 +197,7 @@ export class LegacySession {
     const { id, method } = parsed;
     if (typeof method === 'string') {
       if (id === undefined) this.#notice(text, method, parsed, requestId);
-      else this.#refuse(sourceOf(text, 'id') ?? 'null', method);
+      else this.#serve(text, method, parsed, requestId);
       return;
     }
     // Of an answer without a usable id at least the stream tells whose it is.
@@ -208,23 +213,30 @@ export class LegacySession {
     if (method === 'notifications/progress') {
       this.#pending.get(Number(params['progressToken']))?.call?.progress(text, params);
     } else if (method === 'notifications/message') this.#callOf(requestId)?.log(text, params);
-    else if (method !== 'notifications/cancelled') this.#options.onNotification(method, text, parsed);
+    else if (method === 'notifications/cancelled') {
+      const idText = sourceOf(text, 'params', 'requestId');
+      for (const { call } of this.#pending.values()) if (idText !== undefined) call?.withdraw(idText);
+    } else this.#options.onNotification(method, text, parsed);
   }
 
-  /** The call that a log message belongs to: the one on whose stream it came, or the only one. */
-  #callOf(requestId: number | undefined): BridgedCall | undefined {
+  /** The call that a message of the server belongs to: the one on whose stream it came, or the only one. */
+  #callOf(requestId: number | undefined): ServerCall | undefined {
     if (requestId !== undefined) return this.#pending.get(requestId)?.call;
     const calls = [...this.#pending.values()].filter(({ call }) => call !== undefined);
     return calls.length === 1 ? calls[0]?.call : undefined;
   }
 
-  #refuse(idText: string, method: string): void {
-    const error = {
-      code: JSON_RPC_ERROR.METHOD_NOT_FOUND,
-      message: `This client does not serve ${method}: it declared no such capability.`,
-    };
-    const outcome = method === 'ping' ? '"result":{}' : `"error":${JSON.stringify(error)}`;
-    if (!this.#isClosed) this.#carrier.send(Buffer.from(`{"jsonrpc":"2.0","id":${idText},${outcome}}`));
+  /** A request of the server. */
+  #serve(message: Buffer, method: string, parsed: JsonObject, requestId?: number): void {
+    const idText = sourceOf(message, 'id') ?? 'null';
+    if (method === 'ping') return this.reply(idText, '"result":{}');
+    const params = isObject(parsed['params']) ? parsed['params'] : {};
+    const call = this.#callOf(requestId);
+    const problem = call
+      ? call.ask({ idText, method, params, message })
+      : `There is no single call in progress whose client ${method} could be asked of; ask during a call.`;
+    if (problem === undefined) return;
+    this.reply(idText, `"error":${JSON.stringify({ code: JSON_RPC_ERROR.METHOD_NOT_FOUND, message: problem })}`);
   }
 
   #send(message: JsonObject): void {

@@ -3,16 +3,20 @@
  * opened at the first need and anew after its end. To the gateway it looks like a server of 2026-07-28 that serves
  * legacy requests too. Owns the limits of that upstream; `legacy-session.ts` owns the connection.
  */
-import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
+import { toJsonRpcError, JSON_RPC_ERROR } from '@database-mcp/errors';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import type { UpstreamConfig } from '../config.ts';
-import { isObject, MODERN_VERSION, type JsonObject } from '../edge/classify.ts';
+import { ASK_NOTHING, toCapabilities, type AskKey } from '../asks/client-capabilities.ts';
+import { MODERN_VERSION } from '../edge/classify.ts';
 import { admitCall, afterFailure, CLOSED, type BreakerState } from '../upstream/breaker.ts';
 import type { CallFailure, CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
-import { BridgedCall, readAsked } from './bridged-call.ts';
+import { AskingCalls } from './asking-calls.ts';
+import { BridgedCall, readAsked, type Asked } from './bridged-call.ts';
 import { CarrierError, type CreateCarrier } from './carrier.ts';
+import { LegacyListeners } from './legacy-listeners.ts';
 import { LegacySession } from './legacy-session.ts';
-import { legacyResultRules, spliceResult, withMeta } from './message-text.ts';
+import { editMessage, legacyResultRules, spliceResult } from './message-text.ts';
+import type { ServerCall } from './server-call.ts';
 
 /** What the bridge to one legacy server needs. */
 export interface LegacyUpstreamOptions {
@@ -29,12 +33,11 @@ export interface LegacyUpstreamOptions {
 
 /** Answers that say that the server does not know the session any more; the request was not served (G25, 1.9). */
 const SESSION_ENDED = new Set([400, 404]);
-/** Which notification is asked for with which key of a listen request. */
-const LISTENED = new Map([
-  ['notifications/tools/list_changed', 'toolsListChanged'],
-  ['notifications/prompts/list_changed', 'promptsListChanged'],
-  ['notifications/resources/list_changed', 'resourcesListChanged'],
-]);
+/** So many calls have a session for themselves; each is a connection or two, of a command a process. */
+const MAX_HTTP_SESSIONS = 32;
+const MAX_COMMANDS = 4;
+/** Calls that wait for people must leave room for others. */
+const HELD_PART = 0.5;
 
 /** The bridge to one legacy server. */
 export class LegacyUpstream implements Upstream {
@@ -46,7 +49,8 @@ export class LegacyUpstream implements Upstream {
   /** Sessions that serve no new calls but still have some in progress. */
   readonly #retired = new Set<LegacySession>();
   readonly #sessionOf = new Map<BridgedCall, LegacySession>();
-  readonly #listeners = new Set<BridgedCall>();
+  readonly #listeners = new LegacyListeners();
+  readonly #asking: AskingCalls;
   readonly #waiting = new Set<BridgedCall>();
   #inProgress = 0;
   #breaker: BreakerState = CLOSED;
@@ -57,7 +61,15 @@ export class LegacyUpstream implements Upstream {
 
   constructor(options: LegacyUpstreamOptions) {
     this.#options = options;
-    this.name = options.config.name;
+    const { name, command, maxConcurrency, askTimeoutMs } = options.config;
+    this.name = name;
+    this.#asking = new AskingCalls({
+      createSession: (canAsk) => this.#createSession(canAsk),
+      maxSessions: command === undefined ? MAX_HTTP_SESSIONS : MAX_COMMANDS,
+      maxHeld: Math.max(1, Math.floor(maxConcurrency * HELD_PART)),
+      askTimeoutMs,
+      freed: () => this.#freePlace(),
+    });
   }
 
   isReachable(): boolean {
@@ -82,26 +94,14 @@ export class LegacyUpstream implements Upstream {
   }
 
   call(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle {
-    const { timeoutMs, maxConcurrency, maxQueue } = this.#options.config;
-    const isFull = this.#inProgress >= maxConcurrency;
-    const call = this.#createCall(request, receiver, timeoutMs, () => {
-      if (this.#waiting.delete(call) || refusal) return;
-      this.#inProgress--;
-      this.#startNext();
-      if (this.#inProgress === 0) this.#idle?.resolve();
-    });
-    const refusal = this.#findRefusal(isFull && this.#waiting.size >= maxQueue);
-    if (refusal) call.fail(refusal);
-    else if (isFull) this.#waiting.add(call);
-    else {
-      this.#inProgress++;
-      this.#start(call);
-    }
-    return call;
+    const asked = readAsked(request);
+    const isRetry = asked.era === 'modern' && asked.params['requestState'] !== undefined;
+    if (isRetry && asked.canAsk !== ASK_NOTHING) return this.#continue(asked, receiver);
+    return this.#admit(asked, receiver);
   }
 
   probe(request: UpstreamRequest, receiver: ReplyReceiver, timeoutMs: number): CallHandle {
-    const call = this.#createCall(request, receiver, timeoutMs, () => {});
+    const call = this.#createCall(readAsked(request), receiver, timeoutMs, () => {});
     this.#start(call);
     return call;
   }
@@ -114,9 +114,40 @@ export class LegacyUpstream implements Upstream {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const call of [...this.#waiting, ...this.#listeners]) call.fail({ kind: 'cut-off' });
+    for (const call of this.#waiting) call.fail({ kind: 'cut-off' });
+    this.#listeners.fail({ kind: 'cut-off' });
     const sessions = [...this.#retired, this.#session, this.#candidate];
-    await Promise.all(sessions.map((session) => session?.close()));
+    await Promise.all([this.#asking.close(), ...sessions.map((session) => session?.close())]);
+  }
+
+  #admit(asked: Asked, receiver: ReplyReceiver): BridgedCall {
+    const { timeoutMs, maxConcurrency, maxQueue } = this.#options.config;
+    const isFull = this.#inProgress >= maxConcurrency;
+    const call = this.#createCall(asked, receiver, timeoutMs, () => {
+      if (!this.#waiting.delete(call) && !refusal) this.#freePlace();
+    });
+    const refusal = this.#findRefusal(isFull && this.#waiting.size >= maxQueue);
+    if (refusal) call.fail(refusal);
+    else if (isFull) this.#waiting.add(call);
+    else {
+      this.#inProgress++;
+      this.#start(call);
+    }
+    return call;
+  }
+
+  /** What a modern client sends back after it was asked; the call that waits for it has its place already. */
+  #continue(asked: Asked, receiver: ReplyReceiver): CallHandle {
+    const retry = this.#asking.readRetry(asked);
+    if (retry.kind === 'anew') return this.#admit(asked, receiver);
+    const call = this.#createCall(asked, receiver, this.#options.config.timeoutMs, () => {});
+    if (retry.kind === 'continued') retry.continue(call);
+    else if (retry.kind === 'failed') call.fail(retry.failure);
+    else {
+      const error = toJsonRpcError(null, JSON_RPC_ERROR.INVALID_PARAMS, retry.problem);
+      call.reply(editMessage(Buffer.from(JSON.stringify(error)), { id: asked.idText }));
+    }
+    return call;
   }
 
   #findRefusal(isBusy: boolean): CallFailure | undefined {
@@ -127,13 +158,7 @@ export class LegacyUpstream implements Upstream {
     return admission.admitted ? undefined : { kind: 'unreachable' };
   }
 
-  #createCall(
-    request: UpstreamRequest,
-    receiver: ReplyReceiver,
-    timeoutMs: number,
-    onRelease: () => void,
-  ): BridgedCall {
-    const asked = readAsked(request);
+  #createCall(asked: Asked, receiver: ReplyReceiver, timeoutMs: number, onRelease: () => void): BridgedCall {
     const isListening = asked.method === 'subscriptions/listen';
     return new BridgedCall(
       asked,
@@ -143,9 +168,12 @@ export class LegacyUpstream implements Upstream {
           this.#sessionOf.delete(call);
           this.#listeners.delete(call);
           this.#endRetired();
-          onRelease();
+          if (!this.#asking.released(call)) onRelease();
         },
-        abandoned: (call) => this.#sessionOf.get(call)?.abandon(call),
+        abandoned: (call) => {
+          this.#sessionOf.get(call)?.abandon(call);
+          this.#asking.abandon(call);
+        },
         failed: (failure) => {
           if (failure.kind === 'protocol-fault') this.#options.onRefused?.();
         },
@@ -154,15 +182,27 @@ export class LegacyUpstream implements Upstream {
     );
   }
 
-  #startNext(): void {
+  /** The next call that waits gets it. */
+  #freePlace(): void {
+    this.#inProgress--;
     for (const call of this.#waiting) {
       this.#waiting.delete(call);
       this.#inProgress++;
-      return this.#start(call);
+      this.#start(call);
+      break;
     }
+    if (this.#inProgress === 0) this.#idle?.resolve();
   }
 
   #start(call: BridgedCall): void {
+    if (call.asked.canAsk !== ASK_NOTHING) {
+      this.#asking.start(call).catch((error: unknown) => {
+        const failure = toFailure(error);
+        if (failure.kind !== 'busy') this.#noteNoSession(error);
+        call.fail(failure);
+      });
+      return;
+    }
     if (this.#session) return this.#run(call, this.#session);
     this.#open().then(
       (session) => this.#run(call, session),
@@ -179,7 +219,7 @@ export class LegacyUpstream implements Upstream {
     }
     this.#sessionOf.set(call, session);
     if (asked.era === 'modern' && asked.method === 'server/discover') return this.#discover(call, session);
-    if (asked.era === 'modern' && asked.method === 'subscriptions/listen') return this.#listen(call, session);
+    if (asked.era === 'modern' && asked.method === 'subscriptions/listen') return this.#listeners.add(call, session);
     session.run(call);
   }
 
@@ -207,38 +247,6 @@ export class LegacyUpstream implements Upstream {
     );
   }
 
-  /** A legacy server tells its changes without being asked; here they go to those who listen. */
-  #listen(call: BridgedCall, session: LegacySession): void {
-    const wanted = isObject(call.asked.params['notifications']) ? call.asked.params['notifications'] : {};
-    const honoured = Object.fromEntries(
-      Object.entries(wanted).filter(([key, value]) => {
-        const capability =
-          session.capabilities[key.replace(/(ListChanged|Subscriptions)$/, '').replace(/^resource$/, 'resources')];
-        const member = key.endsWith('ListChanged') ? 'listChanged' : 'subscribe';
-        return isObject(capability) && capability[member] === true && value !== false;
-      }),
-    );
-    const { idText = 'null' } = call.asked;
-    const text = JSON.stringify({ notifications: honoured, _meta: {} });
-    const message = `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":${text}}`;
-    call.notify(withMeta(Buffer.from(message), { [SUBSCRIPTION_ID_META_KEY]: idText }));
-    this.#listeners.add(call);
-    const uris = honoured['resourceSubscriptions'];
-    for (const uri of Array.isArray(uris) ? uris : []) session.ask('resources/subscribe', { uri }).catch(() => {});
-  }
-
-  #onNotification(method: string, message: Buffer, parsed: JsonObject): void {
-    const key = LISTENED.get(method);
-    const uri =
-      method === 'notifications/resources/updated' && isObject(parsed['params']) ? parsed['params']['uri'] : undefined;
-    for (const call of this.#listeners) {
-      const wanted = isObject(call.asked.params['notifications']) ? call.asked.params['notifications'] : {};
-      const uris = Array.isArray(wanted['resourceSubscriptions']) ? wanted['resourceSubscriptions'] : [];
-      const isWanted = key === undefined ? uris.includes(uri) : wanted[key] === true;
-      if (isWanted) call.notify(withMeta(message, { [SUBSCRIPTION_ID_META_KEY]: call.asked.idText }));
-    }
-  }
-
   #open(): Promise<LegacySession> {
     if (this.#session) return Promise.resolve(this.#session);
     this.#opening ??= this.#connect().finally(() => {
@@ -248,18 +256,8 @@ export class LegacyUpstream implements Upstream {
   }
 
   async #connect(): Promise<LegacySession> {
-    const { config, version, createCarrier, logger, handshakeMs } = this.#options;
     if (this.#isClosed) throw new CarrierError({ kind: 'unreachable' }, 'the upstream is closed');
-    const session = new LegacySession({
-      name: config.name,
-      version,
-      createCarrier,
-      logger,
-      handshakeMs,
-      onNotification: (method, message, parsed) => this.#onNotification(method, message, parsed),
-      onClosed: (closed, failure) => this.#forget(closed, failure),
-      onLost: (lost, call, failure) => this.#repeat(lost, call, failure),
-    });
+    const session = this.#createSession(ASK_NOTHING);
     this.#candidate = session;
     try {
       await session.open();
@@ -275,6 +273,24 @@ export class LegacyUpstream implements Upstream {
     return session;
   }
 
+  #createSession(canAsk: AskKey): LegacySession {
+    const { config, version, createCarrier, logger, handshakeMs } = this.#options;
+    return new LegacySession({
+      name: config.name,
+      version,
+      createCarrier,
+      logger,
+      handshakeMs,
+      capabilities: toCapabilities(canAsk),
+      onNotification: (method, message, parsed) => {
+        // The shared session hears of every change; the others would tell it again.
+        if (canAsk === ASK_NOTHING) this.#listeners.tell(method, message, parsed);
+      },
+      onClosed: (closed, failure) => this.#forget(closed, failure),
+      onLost: (lost, call, failure) => this.#repeat(lost, call, failure),
+    });
+  }
+
   #noteNoSession(error: unknown): void {
     this.#breaker = afterFailure(this.#breaker, performance.now());
     if (this.#isTrial || this.#isClosed) return;
@@ -286,24 +302,26 @@ export class LegacyUpstream implements Upstream {
     if (toFailure(error).kind !== 'unreachable') this.#options.onRefused?.();
   }
 
-  /** The session is gone; whoever listened on it must hear of it, since changes may have been missed. */
   #forget(session: LegacySession, failure: CallFailure): void {
     if (this.#session === session) this.#session = undefined;
     this.#retired.delete(session);
-    for (const call of this.#listeners) if (this.#sessionOf.get(call) === session) call.fail(failure);
+    this.#asking.retire(session);
+    this.#listeners.fail(failure, session);
   }
 
   /** Sends the call anew when the server did not know the session any more, and so did not serve it. */
-  #repeat(session: LegacySession, call: BridgedCall, failure: CallFailure): boolean {
+  #repeat(session: LegacySession, { leg }: Pick<ServerCall, 'leg'>, failure: CallFailure): boolean {
     if (failure.kind !== 'not-mcp' || !SESSION_ENDED.has(failure.status)) return false;
+    this.#asking.retire(session);
     if (this.#session === session) {
       this.#session = undefined;
       this.#retired.add(session);
-      for (const listener of this.#listeners) listener.fail({ kind: 'cut-off' });
+      this.#listeners.fail({ kind: 'cut-off' });
     }
-    if (call.wasRepeated || call.isSettled || this.#isClosed) return false;
-    call.wasRepeated = true;
-    this.#start(call);
+    if (!leg || leg.wasRepeated || leg.isSettled || this.#isClosed) return false;
+    leg.wasRepeated = true;
+    this.#asking.detach(leg);
+    this.#start(leg);
     return true;
   }
 

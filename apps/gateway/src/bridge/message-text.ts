@@ -58,6 +58,9 @@ const REMOVED_ENVELOPE: MemberEdits = {
   [SUBSCRIPTION_ID_META_KEY]: undefined,
 };
 
+/** What a modern client sends with its retry; the gateway takes it out of what legacy servers get. */
+const REMOVED_RETRY: MemberEdits = { inputResponses: undefined, requestState: undefined };
+
 /** A client's request as a legacy server understands it, under the gateway's own id and progress token. */
 export function toLegacyRequest(body: Buffer, id: number): Buffer {
   const params = findValue(body, 'params');
@@ -66,16 +69,17 @@ export function toLegacyRequest(body: Buffer, id: number): Buffer {
   const hasToken = findValue(body, 'params', '_meta', 'progressToken') !== undefined;
   const kept = editObject(body, meta, hasToken ? { ...REMOVED_ENVELOPE, progressToken: String(id) } : REMOVED_ENVELOPE);
   const newMeta = kept.toString('latin1') === EMPTY_OBJECT ? undefined : kept;
-  return editMessage(body, { id: String(id), params: editObject(body, params, { _meta: newMeta }) });
+  const isModern = findValue(body, 'params', '_meta', PROTOCOL_VERSION_META_KEY) !== undefined;
+  const edits = { ...(isModern ? REMOVED_RETRY : {}), _meta: newMeta };
+  return editMessage(body, { id: String(id), params: editObject(body, params, edits) });
 }
 
 /** A legacy client's request as a server of the modern revision alone understands it. */
-export function toModernRequest(body: Buffer, clientInfo: JsonObject): Buffer {
+export function toModernRequest(body: Buffer, clientInfo: JsonObject, capabilities: JsonObject): Buffer {
   const envelope: MemberEdits = {
     [PROTOCOL_VERSION_META_KEY]: JSON.stringify(MODERN_VERSION),
     [CLIENT_INFO_META_KEY]: JSON.stringify(clientInfo),
-    // What a modern server asks its client within a call cannot reach one that has no stream for it.
-    [CLIENT_CAPABILITIES_META_KEY]: EMPTY_OBJECT,
+    [CLIENT_CAPABILITIES_META_KEY]: JSON.stringify(capabilities),
   };
   return withMeta(body, envelope);
 }
@@ -114,6 +118,14 @@ export function withMeta(message: Buffer, edits: MemberEdits): Buffer {
     ? editObject(message, params, { _meta: newMeta })
     : editMessage(Buffer.from(EMPTY_OBJECT), { _meta: newMeta });
   return editMessage(message, { params: newParams });
+}
+
+/** The params of a request without the token under which its sender wants to hear of progress. */
+export function withoutProgressToken(params: Buffer): Buffer {
+  const meta = findValue(params, '_meta');
+  if (!meta || !findValue(params, '_meta', 'progressToken')) return params;
+  const kept = editObject(params, meta, { progressToken: undefined });
+  return editMessage(params, { _meta: kept.toString('latin1') === EMPTY_OBJECT ? undefined : kept });
 }
 
 /** The event of a stream that holds the message. Line breaks stand only between tokens, where a space does as well. */

@@ -2,7 +2,8 @@
  * A server at a URL whose era and transport are found out by asking: requests pass through unchanged as long as the
  * server understands them; one that refuses the modern revision is tried with `initialize`, over Streamable HTTP and
  * then over HTTP+SSE, and what was found is remembered. A refusal means that nothing was done, so the request is sent
- * anew in the form that was found. Once a server is known, calls take the plain way without being looked at.
+ * anew in the form that was found. Once a server is known, calls take the plain way without being looked at; only a
+ * legacy client that can be asked gets a session of its own at a server that keeps some.
  */
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
@@ -15,6 +16,7 @@ import { LegacyUpstream } from './legacy-upstream.ts';
 import { callDownLevel, callModern } from './modern-only.ts';
 import { RefusalWatch, type Refusal } from './refusal-watch.ts';
 import { createSseCarriers } from './sse-carrier.ts';
+import { keepsSessions } from './session-probe.ts';
 import { createStreamableHttpCarriers } from './streamable-http-carrier.ts';
 
 /** What finding out needs. */
@@ -55,6 +57,10 @@ class ProbingUpstream implements Upstream {
   #detecting: Promise<CallFailure | undefined> | undefined;
   #detectedAt = -Infinity;
   #lastFailure: CallFailure | undefined;
+  /** Sessions for legacy clients that can be asked, besides the plain way; `none` when the server keeps no sessions. */
+  #sessions: LegacyUpstream | 'unknown' | 'none' = 'unknown';
+  #findingSessions: Promise<void> | undefined;
+  #soughtSessionsAt = -Infinity;
 
   constructor(options: ProbingOptions) {
     this.#options = options;
@@ -72,8 +78,14 @@ class ProbingUpstream implements Upstream {
   }
 
   call(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle {
+    if (request.client && this.#mayKeepSessions()) return this.#callInSession(request, receiver);
+    return this.#callPlain(request, receiver);
+  }
+
+  #callPlain(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle {
     const isModern = request.headers['mcp-protocol-version'] === MODERN_VERSION;
-    if ((isModern ? this.#isModern : this.#takesLegacy === 'yes') && !this.#legacy) {
+    const isKnown = isModern ? this.#isModern : this.#takesLegacy === 'yes';
+    if (isKnown && !this.#legacy && !this.#isAskedInModernForm(request)) {
       if (!isOld(request)) return this.#http.call(request, receiver);
       return callDownLevel((sent, to) => this.#http.call(sent, to), request, receiver);
     }
@@ -85,13 +97,79 @@ class ProbingUpstream implements Upstream {
   }
 
   async drained(): Promise<void> {
-    await Promise.all([this.#http.drained?.(), this.#legacy?.drained()]);
+    await Promise.all([this.#http.drained?.(), this.#legacy?.drained(), this.#opened()?.drained()]);
   }
 
   async close(): Promise<void> {
-    await this.#detecting;
-    const all = [this.#http, this.#legacy, ...this.#retired];
+    await Promise.all([this.#detecting, this.#findingSessions]);
+    const all = [this.#http, this.#legacy, this.#opened(), ...this.#retired];
     await Promise.all(all.map((upstream) => upstream?.close()));
+  }
+
+  #mayKeepSessions(): boolean {
+    const { era, transport } = this.#options.config;
+    if (this.#legacy || era === MODERN_VERSION || transport === 'sse' || this.#takesLegacy === 'no') return false;
+    return this.#sessions !== 'none';
+  }
+
+  /** A server that both eras can call asks a legacy client only in the modern form, unless it keeps sessions. */
+  #isAskedInModernForm({ client }: UpstreamRequest): boolean {
+    return client !== undefined && this.#options.config.era === MODERN_VERSION;
+  }
+
+  #opened(): LegacyUpstream | undefined {
+    return typeof this.#sessions === 'string' ? undefined : this.#sessions;
+  }
+
+  #callInSession(request: UpstreamRequest, receiver: ReplyReceiver): CallHandle {
+    const sessions = this.#opened();
+    if (sessions) return sessions.call(request, receiver);
+    const handle = new LaterCall();
+    void this.#findSessions().then(() => {
+      if (handle.isCancelled) return;
+      const upstream = this.#opened();
+      handle.attach(upstream ? upstream.call(request, receiver) : this.#callPlain(request, receiver));
+    });
+    return handle;
+  }
+
+  #findSessions(): Promise<void> {
+    if (performance.now() - this.#soughtSessionsAt < DETECT_EVERY_MS) return Promise.resolve();
+    this.#findingSessions ??= this.#seekSessions().finally(() => {
+      this.#findingSessions = undefined;
+      this.#soughtSessionsAt = performance.now();
+    });
+    return this.#findingSessions;
+  }
+
+  async #seekSessions(): Promise<void> {
+    const { config, version, logger } = this.#options;
+    const found = await keepsSessions(config, this.#clientInfo, HANDSHAKE_MS);
+    if (found === undefined) return;
+    if (!found) {
+      this.#sessions = 'none';
+      return;
+    }
+    const createCarrier = createStreamableHttpCarriers(config);
+    const sessions: LegacyUpstream = new LegacyUpstream({
+      config,
+      version,
+      createCarrier,
+      handshakeMs: HANDSHAKE_MS,
+      logger,
+      onRefused: () => {
+        if (this.#sessions === sessions) this.#forgetSessions();
+      },
+    });
+    this.#sessions = sessions;
+  }
+
+  /** Whether it keeps sessions is found out anew. */
+  #forgetSessions(): void {
+    const sessions = this.#opened();
+    this.#sessions = 'unknown';
+    this.#soughtSessionsAt = -Infinity;
+    if (sessions) this.#closeLater(sessions);
   }
 
   #send(request: UpstreamRequest, receiver: ReplyReceiver, send: Send): CallHandle {
@@ -132,6 +210,7 @@ class ProbingUpstream implements Upstream {
         // A server that has been modern refuses much that is the client's own mistake.
         if (!this.#canBeLegacy(refusal, request.headers['mcp-method'])) return false;
         this.#isModern = false;
+        this.#forgetSessions();
         this.#sendLegacy(handle, request, receiver, send, refusal);
         return true;
       },
@@ -152,23 +231,28 @@ class ProbingUpstream implements Upstream {
   /** A legacy request at a server that may only know the modern revision. */
   #trySendAsIs(request: UpstreamRequest, receiver: ReplyReceiver, send: Send): CallHandle {
     const sendModern = (watched: (to: ReplyReceiver) => ReplyReceiver): CallHandle =>
-      callModern((sent, to) => send(this.#http, sent, watched(to)), request, receiver, this.#clientInfo);
-    if (this.#takesLegacy === 'no') return sendModern((to) => to);
+      callModern((sent, to) => send(this.#http, sent, watched(to)), request, receiver, {
+        clientInfo: this.#clientInfo,
+        askTimeoutMs: this.#options.config.askTimeoutMs,
+      });
+    if (this.#takesLegacy === 'no' || this.#isAskedInModernForm(request)) return sendModern((to) => to);
     const handle = new LaterCall();
     const tryModern = (refusal: Refusal): CallHandle =>
-      sendModern(
-        (to) =>
-          new RefusalWatch(to, {
-            accepted: () => {
-              this.#takesLegacy = 'no';
-            },
-            // Refused in both forms: the fault is not the form.
-            refused: () => {
-              if (this.#canBeLegacy(refusal, undefined)) this.#sendLegacy(handle, request, receiver, send, refusal);
-              else tellRefusal(refusal, receiver);
-              return true;
-            },
-          }),
+      sendModern((to) =>
+        // Only the first round finds something out.
+        this.#takesLegacy === 'no'
+          ? to
+          : new RefusalWatch(to, {
+              accepted: () => {
+                this.#takesLegacy = 'no';
+              },
+              // Refused in both forms: the fault is not the form.
+              refused: () => {
+                if (this.#canBeLegacy(refusal, undefined)) this.#sendLegacy(handle, request, receiver, send, refusal);
+                else tellRefusal(refusal, receiver);
+                return true;
+              },
+            }),
       );
     const sendAsIs = (sent: UpstreamRequest, to: ReplyReceiver): CallHandle => {
       const watch = new RefusalWatch(to, {
@@ -247,6 +331,12 @@ class ProbingUpstream implements Upstream {
     this.#isModern = false;
     this.#takesLegacy = 'unknown';
     this.#detectedAt = -Infinity;
+    this.#forgetSessions();
+    this.#closeLater(legacy);
+  }
+
+  /** Its calls in progress still end. */
+  #closeLater(legacy: LegacyUpstream): void {
     this.#retired.add(legacy);
     void legacy.drained().then(async () => {
       await legacy.close();

@@ -20,7 +20,7 @@ export interface Batch {
 
 /**
  * Serves all messages side by side and answers them as an array, or with 202 if none has an answer. `client` holds the
- * calls that its notifications can cancel; a cancelled call has no answer, and the others are not held up by it.
+ * calls that its notifications can cancel and what its answers belong to; a cancelled call has no answer, and the others are not held up by it.
  */
 export async function serveBatch(
   { core, classifier }: { core: GatewayCore; classifier: Classifier },
@@ -70,6 +70,7 @@ async function answerOf(serving: Serving, element: BatchElement): Promise<Buffer
   if (verdict.kind === 'batch') return undefined;
   const cancelled = cancelledId(verdict);
   if (cancelled !== undefined) client?.cancel(cancelled);
+  if (verdict.kind === 'no-reply' && isObject(element.body)) client?.answer(element.body, element.bytes);
   let answer: Promise<Buffer | undefined> | undefined;
   await serveMessage(
     core,

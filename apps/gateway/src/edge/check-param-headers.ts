@@ -1,7 +1,7 @@
-/** Whether the `Mcp-Param-*` headers of a call repeat the arguments that its tool annotates (S24, G02). Pure. */
+/** The `Mcp-Param-*` headers of a call, which repeat the arguments that its tool annotates (S23, S24, G02). Pure. */
 import type { ParamHeader } from '../catalogue/param-headers.ts';
 import { isObject } from './classify.ts';
-import { decodeHeaderValue } from './header-value.ts';
+import { decodeHeaderValue, encodeHeaderValue } from './header-value.ts';
 
 /** JSON's own form of numbers; `Number` alone would also take "", "0x10" and "Infinity". */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -26,6 +26,16 @@ export function findParamHeaderProblem(
     if (!isSame(decoded, expected)) return `${where} does not repeat the argument ${path.join('.')} of the body`;
   }
   return undefined;
+}
+
+/** The headers of a call whose client sends none. */
+export function toParamHeaders(annotated: readonly ParamHeader[], args: unknown): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const { path, header } of annotated) {
+    const value = toExpected(valueAt(args, path));
+    if (value !== undefined) headers[header] = encodeHeaderValue(String(value));
+  }
+  return headers;
 }
 
 /** Undefined where the client must send no header: absent, null, or a value that a header cannot repeat. */

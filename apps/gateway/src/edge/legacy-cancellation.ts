@@ -4,7 +4,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isSessionId, SESSION_HEADER, type CancellableCalls } from '@database-mcp/service';
-import { MODERN_VERSION, type Verdict } from './classify.ts';
+import type { ClientAsks } from '../asks/open-asks.ts';
+import { MODERN_VERSION, type JsonObject, type Verdict } from './classify.ts';
 
 /** Says that a reply was cancelled by its client. */
 export interface Cancellation {
@@ -20,16 +21,19 @@ export function readSessionId({ headers }: IncomingMessage): string | undefined 
   return isSessionId(id) && id;
 }
 
-/** The calls in progress of one client; ids are JSON text. */
+/** The calls in progress of one client, and what it is asked during them; ids are JSON text. */
 export interface ClientCalls {
   /** Makes a call one that can be cancelled, until the returned function is called. */
   add(idText: string, cancel: () => void): () => void;
   cancel(idText: string): void;
+  /** Takes what may be an answer to something that it was asked. */
+  answer(message: JsonObject, bytes: Buffer): void;
 }
 
 /** The calls that come with this session id. */
-export function callsOf(calls: CancellableCalls, session: string): ClientCalls {
+export function callsOf(calls: CancellableCalls, session: string, asks: ClientAsks): ClientCalls {
   return {
+    answer: asks.answer,
     add: (idText, cancel) => calls.add(session, idText, cancel),
     cancel: (idText) => calls.cancel(session, idText),
   };

@@ -6,7 +6,6 @@ import { isJsonContentType } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import {
   createCancellableCalls,
-  createSessionId,
   readBody,
   refuseBody,
   sendJsonText,
@@ -15,6 +14,8 @@ import {
   type RawHandler,
 } from '@database-mcp/service';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
+import { createOpenAsks, type OpenAsks } from '../asks/open-asks.ts';
+import { askKeyOf, createAskableSessionId } from '../asks/session-id.ts';
 import { errorAnswer, idTextOf } from './answers.ts';
 import { serveBatch } from './batch.ts';
 import { isObject, type Classifier, type Verdict } from './classify.ts';
@@ -58,9 +59,11 @@ const HTTP_INTERNAL = 500;
 
 /** Creates the handler of `/mcp`. */
 export function createMcpEndpoint(options: EndpointOptions): RawHandler {
-  const calls = createCancellableCalls();
+  const sessions = { calls: createCancellableCalls(), asks: createOpenAsks() };
   return (request, response) => {
-    serve(options, calls, request, response).catch((error: unknown) => failInternally(options.logger, response, error));
+    serve(options, sessions, request, response).catch((error: unknown) =>
+      failInternally(options.logger, response, error),
+    );
   };
 }
 
@@ -132,9 +135,15 @@ function isTooCostly(bytes: Buffer, maxBodyBytes: number): boolean {
   return bytes.length > containers && isCostly(bytes, { containers, members });
 }
 
+/** What is remembered of legacy clients, only while a call of theirs is in progress. */
+interface LegacySessions {
+  calls: CancellableCalls;
+  asks: OpenAsks;
+}
+
 async function serve(
   options: EndpointOptions,
-  calls: CancellableCalls,
+  sessions: LegacySessions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -161,36 +170,39 @@ async function serve(
   );
   const forwarded = pickForwardHeaders(headers);
   if (verdict.kind === 'request' && verdict.era === 'legacy' && verdict.method === 'initialize') {
-    response.setHeader(SESSION_HEADER, createSessionId());
+    response.setHeader(SESSION_HEADER, createAskableSessionId(verdict.params));
   }
-  const client = session === undefined ? undefined : callsOf(calls, session);
-  const cancellation = client && followSession(client, message, verdict, response);
+  const asks = session === undefined ? undefined : sessions.asks.of(session);
+  const calls = session === undefined || !asks ? undefined : callsOf(sessions.calls, session, asks);
+  const cancellation = calls && followCalls(calls, message, verdict, response);
   const outlet = createHttpOutlet(response, options.keepAliveMs, cancellation);
   if (verdict.kind === 'batch') {
     const closed = new AbortController();
     response.on('close', () => closed.abort());
     const batch = { ...message, verdict, headers: forwarded, peer: request.socket };
-    return serveBatch(options, batch, outlet, closed.signal, client);
+    return serveBatch(options, batch, outlet, closed.signal, calls);
   }
+  const client = session === undefined ? undefined : asks?.client(askKeyOf(session));
   try {
     const { socket: peer } = request;
-    return await serveMessage(options.core, { ...message, verdict, headers: forwarded, peer }, outlet);
+    return await serveMessage(options.core, { ...message, verdict, headers: forwarded, peer, client }, outlet);
   } catch (error) {
     return failInternally(options.logger, response, error, idTextOf(message.bytes, message.body));
   }
 }
 
-/** Does what a cancellation says, or makes a call one that can be cancelled. */
-function followSession(
-  client: ClientCalls,
-  { body }: ReadMessage,
+/** Does what a cancellation says, takes an answer, or makes a call one that can be cancelled. */
+function followCalls(
+  calls: ClientCalls,
+  { body, bytes }: ReadMessage,
   verdict: Verdict,
   response: ServerResponse,
 ): Cancellation | undefined {
+  if (verdict.kind === 'no-reply' && isObject(body)) calls.answer(body, bytes);
   const cancelled = cancelledId(verdict);
-  if (cancelled !== undefined) client.cancel(cancelled);
+  if (cancelled !== undefined) calls.cancel(cancelled);
   if (verdict.kind !== 'call' && verdict.kind !== 'request') return undefined;
-  return isObject(body) ? watchCancellation(client, JSON.stringify(body['id']), response) : undefined;
+  return isObject(body) ? watchCancellation(calls, JSON.stringify(body['id']), response) : undefined;
 }
 
 function text(header: string | string[] | undefined): string | undefined {

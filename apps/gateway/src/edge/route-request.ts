@@ -130,7 +130,7 @@ function forward(request: RoutedRequest, route: UpstreamRoute, path: readonly st
   });
   const changed = change ? createChangingReply(reply, change) : reply;
   const receiver = route.special?.rewriteUris === true ? createRewritingReply(changed, upstream.name) : changed;
-  const sent = toUpstreamRequest(request, route.upstreamName, path);
+  const sent = { ...toUpstreamRequest(request, route.upstreamName, path), client: message.client };
   receiver.attach(upstream.call({ ...sent, origin: message.origin, targetName: route.upstreamName }, receiver));
 }
 

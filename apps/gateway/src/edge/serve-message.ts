@@ -10,9 +10,9 @@ import type { Route, UpstreamRoute } from '../catalogue/merged-list.ts';
 import { findValue, splice } from '../json-spans.ts';
 import type { Observer } from '../observe/observer.ts';
 import type { Origin } from '../observe/origin.ts';
-import type { CallFailure, CallHandle, ReplyReceiver, Upstream } from '../upstream/upstream.ts';
+import type { AskableClient, CallFailure, CallHandle, ReplyReceiver, Upstream } from '../upstream/upstream.ts';
 import { errorAnswer, idTextOf, quote, type Answers } from './answers.ts';
-import { findParamHeaderProblem } from './check-param-headers.ts';
+import { findParamHeaderProblem, toParamHeaders } from './check-param-headers.ts';
 import { isObject, type Era, type JsonObject, type Verdict } from './classify.ts';
 import { encodeHeaderValue } from './header-value.ts';
 import { logFailure } from './log-failure.ts';
@@ -51,6 +51,8 @@ export interface Message {
   peer?: Peer;
   /** What requests to upstreams belong to, when that is observed. */
   origin?: Origin;
+  /** The legacy client that sent it, if it can be asked something. */
+  client?: AskableClient;
 }
 
 /** The other end of a connection; a socket is one. */
@@ -127,17 +129,31 @@ function callTool(core: GatewayCore, message: Message, call: Call, route: Route,
   });
   const request = route.upstreamName === call.name ? message : withUpstreamName(message, call.era, route.upstreamName);
   const receiver = route.special?.rewriteUris === true ? createRewritingReply(reply, upstream.name) : reply;
-  const { origin } = message;
-  const sent = { body: request.bytes, headers: request.headers, origin, targetName: route.upstreamName };
-  receiver.attach(upstream.call(sent, receiver));
+  const headers = call.era === 'legacy' ? withParamHeaders(message, request.headers, route) : request.headers;
+  const { origin, client } = message;
+  receiver.attach(
+    upstream.call({ body: request.bytes, headers, origin, client, targetName: route.upstreamName }, receiver),
+  );
+}
+
+/** Legacy clients know no such headers; a modern server demands them of whoever calls it. */
+function withParamHeaders(
+  message: Message,
+  headers: Message['headers'],
+  { special }: UpstreamRoute,
+): Message['headers'] {
+  return special?.headers ? { ...headers, ...toParamHeaders(special.headers, argumentsOf(message)) } : headers;
 }
 
 /** Why a call is refused whose headers do not repeat its arguments; only modern calls have such headers (S24). */
 function checkParamHeaders(message: Message, { special }: UpstreamRoute): string | undefined {
   if (special?.headers === undefined) return undefined;
-  const params = isObject(message.body) ? message.body['params'] : undefined;
-  const args = isObject(params) ? params['arguments'] : undefined;
-  return findParamHeaderProblem(special.headers, message.headers, args);
+  return findParamHeaderProblem(special.headers, message.headers, argumentsOf(message));
+}
+
+function argumentsOf({ body }: Message): unknown {
+  const params = isObject(body) ? body['params'] : undefined;
+  return isObject(params) ? params['arguments'] : undefined;
 }
 
 /** Only the name changes, every other byte stays as the client wrote it. */

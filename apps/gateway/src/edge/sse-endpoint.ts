@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { sendJsonText, type RawHandler } from '@database-mcp/service';
+import { createOpenAsks, type OpenAsks } from '../asks/open-asks.ts';
 import { agreedVersion, errorAnswer, idTextOf } from './answers.ts';
 import { serveBatch } from './batch.ts';
 import { isObject } from './classify.ts';
@@ -43,6 +44,7 @@ const HTTP_UNAVAILABLE = 503;
 /** Creates the endpoints. */
 export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
   const sessions = new Map<string, SseSession>();
+  const asks = createOpenAsks();
   let isDraining = false;
   return {
     stream: (request, response) => {
@@ -52,7 +54,7 @@ export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
         const text = `There are ${MAX_SESSIONS} sessions already. Close one, or use /mcp, which has no such limit.`;
         return refuse(response, HTTP_UNAVAILABLE, text);
       }
-      openSession(sessions, response, options.keepAliveMs);
+      openSession(sessions, asks, response, options.keepAliveMs);
     },
     messages: (request, response) => {
       if (request.method !== 'POST') return refuseMethod(response, 'POST');
@@ -74,11 +76,16 @@ export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
   };
 }
 
-function openSession(sessions: Map<string, SseSession>, response: ServerResponse, keepAliveMs: number): void {
+function openSession(
+  sessions: Map<string, SseSession>,
+  asks: OpenAsks,
+  response: ServerResponse,
+  keepAliveMs: number,
+): void {
   const id = randomUUID();
   response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
   response.write(`event: endpoint\ndata: /messages?sessionId=${id}\n\n`);
-  sessions.set(id, new SseSession(response, keepAliveMs, () => sessions.delete(id)));
+  sessions.set(id, new SseSession(response, keepAliveMs, asks.of(id), () => sessions.delete(id)));
 }
 
 function sessionIdOf(request: IncomingMessage): string {
@@ -91,28 +98,32 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (session.pending >= MAX_PENDING || session.backlog > MAX_BACKLOG_BYTES) {
-    const text = `This session has ${session.pending} requests in progress and ${session.backlog} bytes unread; read the stream and try again.`;
-    return refuse(response, HTTP_TOO_MANY, text);
-  }
   const message = await readMessage(request, response, options.maxBodyBytes);
   if (!message) return;
   const verdict = options.classifier.classify({}, message.body);
+  // Answers to what the client was asked, and cancellations, are what makes room.
+  const isRequest = verdict.kind !== 'no-reply';
+  if (isRequest && (session.pending >= MAX_PENDING || session.backlog > MAX_BACKLOG_BYTES)) {
+    const text = `This session has ${session.pending} requests in progress and ${session.backlog} bytes unread; read the stream and try again.`;
+    return refuse(response, HTTP_TOO_MANY, text);
+  }
   if (verdict.kind === 'reject' && verdict.status !== HTTP_OK) {
     const idText = idTextOf(message.bytes, message.body);
     return sendJsonText(response, verdict.status, errorAnswer(idText, verdict.code, verdict.message, verdict.data));
   }
   if (verdict.kind === 'request' && verdict.method === 'initialize') {
     session.version = agreedVersion(verdict.params['protocolVersion']);
+    session.declare(verdict.params['capabilities']);
   }
   const headers = pickForwardHeaders(pickHeaders(request, session.version));
-  const forwarded = { ...message, headers, peer: request.socket };
+  const forwarded = { ...message, headers, peer: request.socket, client: session.client };
   response.writeHead(HTTP_ACCEPTED, { 'content-length': 0 });
   response.end();
   if (verdict.kind === 'no-reply') {
     if (verdict.method === 'notifications/initialized') session.isInitialized = true;
     const cancelled = cancelledId(verdict);
     if (cancelled !== undefined) session.cancel(cancelled);
+    if (isObject(message.body)) session.answer(message.body, message.bytes);
     return;
   }
   const outlet = session.createOutlet(isObject(message.body) ? message.body['id'] : undefined);

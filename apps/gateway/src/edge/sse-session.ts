@@ -3,8 +3,11 @@
  * Owns who may write and the calls in progress; reading the client's messages is the endpoint's.
  */
 import type { ServerResponse } from 'node:http';
+import { toAskKey } from '../asks/client-capabilities.ts';
+import type { ClientAsks } from '../asks/open-asks.ts';
 import { EventWatch } from '../upstream/event-stream.ts';
-import type { CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
+import type { AskableClient, CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
+import type { JsonObject } from './classify.ts';
 import type { ClientCalls } from './legacy-cancellation.ts';
 import type { Outlet, StreamedReply } from './serve-message.ts';
 
@@ -21,7 +24,10 @@ export class SseSession implements ClientCalls {
   isInitialized = false;
   /** The revision of the handshake. */
   version: string | undefined;
+  /** The client, if it said in the handshake that it can be asked something. */
+  client: AskableClient | undefined;
   readonly #response: ServerResponse;
+  readonly #asks: ClientAsks;
   readonly #keepAlive: NodeJS.Timeout;
   /** What ends a call, by the request's id as JSON text. */
   readonly #calls = new Map<string, () => void>();
@@ -32,8 +38,9 @@ export class SseSession implements ClientCalls {
   #pending = 0;
   #isDraining = false;
 
-  constructor(response: ServerResponse, keepAliveMs: number, onEnd: () => void) {
+  constructor(response: ServerResponse, keepAliveMs: number, asks: ClientAsks, onEnd: () => void) {
     this.#response = response;
+    this.#asks = asks;
     this.#keepAlive = setInterval(() => {
       if (this.#writer === undefined) response.write(`: keep-alive${EVENT_END}`);
     }, keepAliveMs);
@@ -75,6 +82,16 @@ export class SseSession implements ClientCalls {
     return () => {
       if (this.#calls.get(idText) === cancel) this.#calls.delete(idText);
     };
+  }
+
+  /** What it can be asked, as its handshake says. */
+  declare(capabilities: unknown): void {
+    this.client = this.#asks.client(toAskKey(capabilities));
+  }
+
+  /** Takes what may be an answer to something that it was asked. */
+  answer(message: JsonObject, bytes: Buffer): void {
+    this.#asks.answer(message, bytes);
   }
 
   /** Ends the stream as soon as the last answer is out. */

@@ -3,6 +3,7 @@
  * carriers that translate (other eras, stdio) fit behind the same interface.
  */
 import { JSON_RPC_ERROR, type Failure } from '@database-mcp/errors';
+import type { AskKey } from '../asks/client-capabilities.ts';
 import type { Origin } from '../observe/origin.ts';
 
 /** One JSON-RPC message for an upstream. */
@@ -15,6 +16,24 @@ export interface UpstreamRequest {
   origin?: Origin;
   /** The name of the tool or prompt at the upstream, where it is another one there. */
   targetName?: string;
+  /** The legacy client, if it can be asked something during this call; a modern one says so in the message. */
+  client?: AskableClient;
+}
+
+/** A client that takes requests on the stream of its call. */
+export interface AskableClient {
+  /** What it can be asked. */
+  readonly canDo: AskKey;
+  /** Expects an answer; whoever calls this sends the request. Undefined: too many clients are being asked already. */
+  ask(onAnswer: (answer: Buffer) => void): OpenAsk | undefined;
+}
+
+/** A request to a client that is not answered yet. */
+export interface OpenAsk {
+  /** Source text of the id under which the client answers. */
+  idText: string;
+  /** Its answer is of no interest any more. */
+  forget(): void;
 }
 
 /** How an answer begins. */
@@ -41,6 +60,10 @@ export type CallFailure =
   | { kind: 'unreachable' }
   | { kind: 'busy'; limit: number }
   | { kind: 'timeout'; timeoutMs: number }
+  /** It asked the client for something, and the client did not answer. */
+  | { kind: 'unanswered'; timeoutMs: number }
+  /** It asked the client for something, and the client refused or cannot be asked that; `problem` is a sentence. */
+  | { kind: 'refused-ask'; problem: string }
   /** The connection ended in the middle of the call. */
   | { kind: 'cut-off' }
   /** It answered something that is no MCP. */
@@ -86,6 +109,18 @@ export function describeFailure(upstream: string, failure: CallFailure): Failure
         code: 'TIMEOUT',
         message: `${server} did not answer within ${failure.timeoutMs} ms, and the call was ended.`,
         hint: 'Narrow the request, or try again later; other databases are not affected.',
+      };
+    case 'unanswered':
+      return {
+        code: 'TIMEOUT',
+        message: `${server} asked for input and got none within ${failure.timeoutMs} ms, and the call was ended.`,
+        hint: 'Make the call again and answer what is asked.',
+      };
+    case 'refused-ask':
+      return {
+        code: 'QUERY_FAILED',
+        message: `${server} asks for further input. ${failure.problem}`,
+        hint: 'Give all that the tool may ask for in its arguments, or use a client that can be asked.',
       };
     case 'cut-off':
       return {

@@ -1,4 +1,10 @@
-import type { CallToolResult, InputRequiredResult, ServerContext, Tool } from '@modelcontextprotocol/server';
+import type {
+  CallToolResult,
+  ClientCapabilities,
+  InputRequiredResult,
+  ServerContext,
+  Tool,
+} from '@modelcontextprotocol/server';
 
 /** What the tools of the conformance fixture share between calls; each call has a protocol server of its own. */
 export interface FixtureState {
@@ -20,11 +26,17 @@ export interface ConformanceTool {
   run: ToolRun;
 }
 
+/** What a tool knows besides its arguments. */
+export interface ToolState extends FixtureState {
+  /** What the client declared when it began its session; in 2026-07-28 each request says it. */
+  readonly sessionCapabilities: ClientCapabilities | undefined;
+}
+
 /** What a tool does. A tool that lacks input returns what it needs and is called again with it. */
 export type ToolRun = (
   args: Record<string, unknown>,
   context: ServerContext,
-  state: FixtureState,
+  state: ToolState,
 ) => ToolOutcome | Promise<ToolOutcome>;
 
 type ToolOutcome = CallToolResult | InputRequiredResult;

@@ -57,17 +57,21 @@ export const INPUT_REQUIRED_TOOLS: readonly ConformanceTool[] = [
     },
   ),
   plainTool('test_input_required_result_multi_round', 'Asks twice.', runRounds()),
-  plainTool('test_input_required_result_capabilities', 'Asks only what the client can answer.', (_args, context) => {
-    if (context.mcpReq.inputResponses !== undefined) return text('asked and answered');
-    const envelope: Envelope | undefined = context.mcpReq.envelope;
-    const declared = envelope?.[CLIENT_CAPABILITIES_META_KEY];
-    const inputRequests: InputRequests = {
-      ...(declared?.elicitation ? { user_name: askName } : {}),
-      ...(declared?.sampling ? { greeting: askGreeting } : {}),
-      ...(declared?.roots ? { client_roots: inputRequired.listRoots() } : {}),
-    };
-    return Object.keys(inputRequests).length > 0 ? inputRequired({ inputRequests }) : text('there is nothing to ask');
-  }),
+  plainTool(
+    'test_input_required_result_capabilities',
+    'Asks only what the client can answer.',
+    (...[, context, state]) => {
+      if (context.mcpReq.inputResponses !== undefined) return text('asked and answered');
+      const envelope: Envelope | undefined = context.mcpReq.envelope;
+      const declared = envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? state.sessionCapabilities;
+      const inputRequests: InputRequests = {
+        ...(declared?.elicitation ? { user_name: askName } : {}),
+        ...(declared?.sampling ? { greeting: askGreeting } : {}),
+        ...(declared?.roots ? { client_roots: inputRequired.listRoots() } : {}),
+      };
+      return Object.keys(inputRequests).length > 0 ? inputRequired({ inputRequests }) : text('there is nothing to ask');
+    },
+  ),
 ];
 
 /** Both state tools do the same: what differs is what the scenario sends back. */

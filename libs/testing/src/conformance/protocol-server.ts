@@ -70,7 +70,7 @@ function serveTools(server: Server, { state, isChanged }: ProtocolServerParts): 
     const { name, arguments: args = {} } = request.params;
     const tool = tools().find((candidate) => `${state.prefix}${candidate.name}` === name);
     if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool ${JSON.stringify(name)}.`);
-    return tool.run(args, context, state);
+    return tool.run(args, context, { ...state, sessionCapabilities: server.getClientCapabilities() });
   });
 }
 

@@ -1,0 +1,100 @@
+/**
+ * A legacy client's call at a legacy server, when the client can be asked: what the server asks goes on the stream of the
+ * call as a request with the gateway's id, and the client's answer goes back under the server's.
+ */
+import { canBeAsked } from '../asks/client-capabilities.ts';
+import { isObject, type JsonObject } from '../edge/classify.ts';
+import type { MessageSink } from '../upstream/event-stream.ts';
+import type { AskableClient, CallFailure, OpenAsk } from '../upstream/upstream.ts';
+import type { BridgedCall } from './bridged-call.ts';
+import { editMessage, sourceOf } from './message-text.ts';
+import type { AskingSession, ServerAsk, ServerCall } from './server-call.ts';
+
+/** A server that asks more than this during one call is not helped by one more answer. */
+const MAX_ASKS = 64;
+
+/** One such call; it ends with its one leg. */
+export class RelayedCall implements ServerCall {
+  readonly leg: BridgedCall;
+  readonly #client: AskableClient;
+  readonly #session: AskingSession;
+  readonly #askTimeoutMs: number;
+  /** By the source text of the server's id. */
+  readonly #open = new Map<string, OpenAsk>();
+  #count = 0;
+
+  constructor(leg: BridgedCall, client: AskableClient, session: AskingSession, askTimeoutMs: number) {
+    this.leg = leg;
+    this.#client = client;
+    this.#session = session;
+    this.#askTimeoutMs = askTimeoutMs;
+  }
+
+  get body(): Buffer {
+    return this.leg.body;
+  }
+
+  answer(message: Buffer, parsed: JsonObject, serverInfo: string): void {
+    this.#beginAnswer();
+    this.leg.answer(message, parsed, serverInfo);
+  }
+
+  stream(serverInfo: string, resume: () => void): MessageSink | undefined {
+    this.#beginAnswer();
+    return this.leg.stream(serverInfo, resume);
+  }
+
+  fail(failure: CallFailure): void {
+    this.leg.fail(failure);
+  }
+
+  progress(message: Buffer, params: JsonObject): void {
+    this.leg.progress(message, params);
+  }
+
+  log(message: Buffer, params: JsonObject): void {
+    this.leg.log(message, params);
+  }
+
+  ask({ idText, method, params, message }: ServerAsk): string | undefined {
+    if (!canBeAsked(this.#client.canDo, method, params)) return this.leg.ask({ idText, method, params, message });
+    if (++this.#count > MAX_ASKS) return `The client was asked ${MAX_ASKS} times during this call already.`;
+    const open = this.#client.ask((answer) => this.#answered(idText, answer));
+    if (!open) return 'Too many clients are being asked at this moment; ask again later.';
+    this.#open.set(idText, open);
+    this.leg.askClient(editMessage(message, { id: open.idText }), this.#askTimeoutMs);
+    return undefined;
+  }
+
+  withdraw(idText: string): void {
+    const open = this.#open.get(idText);
+    if (!open) return;
+    open.forget();
+    this.#closed(idText);
+    const params = `{"requestId":${open.idText},"reason":"the server does not wait for this any more"}`;
+    this.leg.notify(Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`));
+  }
+
+  /** The leg has ended. */
+  legReleased(): void {
+    for (const open of this.#open.values()) open.forget();
+    this.#open.clear();
+  }
+
+  #beginAnswer(): void {
+    for (const idText of this.#open.keys()) this.withdraw(idText);
+    // Whether something was asked or not, a client that can be asked gets the same form of answer.
+    this.leg.openStream();
+  }
+
+  #answered(idText: string, answer: Buffer): void {
+    this.#closed(idText);
+    const key = isObject(JSON.parse(answer.toString('utf8'))) && sourceOf(answer, 'error') ? 'error' : 'result';
+    this.#session.reply(idText, `"${key}":${sourceOf(answer, key) ?? '{}'}`);
+  }
+
+  #closed(idText: string): void {
+    this.#open.delete(idText);
+    if (this.#open.size === 0) this.leg.startDeadline();
+  }
+}

@@ -1,0 +1,41 @@
+/** What a session with a legacy server knows of a call: what it sends, and who takes what the server says of it. */
+import type { JsonObject } from '../edge/classify.ts';
+import type { MessageSink } from '../upstream/event-stream.ts';
+import type { CallFailure } from '../upstream/upstream.ts';
+import type { BridgedCall } from './bridged-call.ts';
+
+/** A request of the server to its client. */
+export interface ServerAsk {
+  /** Source text of its id. */
+  idText: string;
+  method: string;
+  params: JsonObject;
+  message: Buffer;
+}
+
+/** A request at a legacy server. */
+export interface ServerCall {
+  /** The client's request that waits for it, if one does. */
+  readonly leg: BridgedCall | undefined;
+  /** The client's request as it came. */
+  readonly body: Buffer;
+  answer(message: Buffer, parsed: JsonObject, serverInfo: string): void;
+  /** A large result begins: where it goes in pieces, or undefined if it is wanted whole. */
+  stream(serverInfo: string, resume: () => void): MessageSink | undefined;
+  fail(failure: CallFailure): void;
+  progress(message: Buffer, params: JsonObject): void;
+  log(message: Buffer, params: JsonObject): void;
+  /** The server asks the client of this call; the reason if that cannot be asked. */
+  ask(ask: ServerAsk): string | undefined;
+  /** The server waits no more for what it asked under that id. */
+  withdraw(idText: string): void;
+}
+
+/** The session's side of what a server asks. */
+export interface AskingSession {
+  /** Source text of what the server says of itself. */
+  readonly serverInfo: string;
+  /** Sends the client's answer: a member `result` or `error` with its value as source text. */
+  reply(idText: string, outcome: string): void;
+  abandon(call: ServerCall): void;
+}
