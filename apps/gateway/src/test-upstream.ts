@@ -70,7 +70,7 @@ export async function startTestUpstream(t: TestContext, options: TestUpstreamOpt
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const raw = Buffer.concat(chunks).toString('utf8');
-      const seen: SeenRequest = { headers: request.headers, raw, body: JSON.parse(raw) };
+      const seen: SeenRequest = { headers: request.headers, raw, body: raw === '' ? {} : JSON.parse(raw) };
       requests.push(seen);
       if (seen.body.method === 'tools/call') {
         calls.push(seen);

@@ -10,6 +10,7 @@ import { findValue, splice } from '../json-spans.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
 import {
   isGatewayFault,
+  LEGACY_NOT_FOUND,
   type AskableClient,
   type CallFailure,
   type CallHandle,
@@ -57,8 +58,6 @@ const ASSUMED_LEGACY_VERSION = '2025-03-26';
 const PIECE_BYTES = 256 * 1024;
 const HTTP_OK = 200;
 const HTTP_NOT_FOUND = 404;
-/** Resource not found in the legacy revisions; the modern one has no such code (S36). */
-const LEGACY_NOT_FOUND = -32_002;
 const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 
 /** Reads a request for an upstream. */

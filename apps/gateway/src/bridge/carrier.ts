@@ -23,8 +23,8 @@ export interface Carrier {
   open(): Promise<void>;
   /** Sends one message; `requestId` when it is a request, whose end is then told by a message or by `lost`. */
   send(text: Buffer, requestId?: number): void;
-  /** The handshake is done, in this revision. */
-  agreed(version: string): void;
+  /** The handshake is done, in this revision; resolves when messages outside of requests can be received, or never will. */
+  agreed(version: string): Promise<void> | void;
   /** Nobody waits for this answer any more. */
   abandon(requestId: number): void;
   close(): Promise<void>;

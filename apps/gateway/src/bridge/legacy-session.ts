@@ -2,6 +2,7 @@
  * One session with a legacy server over one connection: the handshake, the gateway's ids, and which call each message
  * belongs to. What the server asks goes to the client of the call during which it asks; without one it is refused.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { isObject, LEGACY_VERSIONS, type JsonObject } from '../edge/classify.ts';
@@ -31,6 +32,8 @@ export interface SessionOptions {
 /** Revisions whose servers can be spoken to; the oldest is that of the first SDKs. */
 const ACCEPTED = new Set<string>([...LEGACY_VERSIONS, '2024-10-07']);
 const HANDSHAKE_ID = 0;
+/** Some servers begin to answer for their stream only with its first message. */
+const STREAM_MS = 250;
 
 interface Pending {
   answer(message: Buffer, parsed: JsonObject): void;
@@ -80,8 +83,12 @@ export class LegacySession implements AskingSession {
       this.serverInfo = sourceOf(message, 'result', 'serverInfo') ?? '{}';
       this.capabilities = isObject(result['capabilities']) ? result['capabilities'] : {};
       this.instructions = typeof result['instructions'] === 'string' ? result['instructions'] : undefined;
-      this.#carrier.agreed(agreed);
+      const streaming = this.#carrier.agreed(agreed);
       this.#send({ method: 'notifications/initialized' });
+      // A server that asks before its stream is there would never be answered.
+      if (Object.keys(this.#options.capabilities).length > 0) {
+        await Promise.race([streaming, delay(STREAM_MS, undefined, { ref: false }), this.#closed.promise]);
+      }
     } catch (error) {
       await this.close();
       throw error;

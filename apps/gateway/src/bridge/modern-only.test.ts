@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startFixtureServer } from '@database-mcp/testing';
-import { until } from '../test-gateway.ts';
+import { listNames, post, startTestGateway, until } from '../test-gateway.ts';
 import { answerJson, startTestUpstream } from '../test-upstream.ts';
 import { messagesOf, openUpstream, probe, send, startForeign } from './test-bridge.ts';
 
@@ -65,6 +65,25 @@ test('what a modern server asks its client becomes an error that a legacy client
     const { failure } = await send(upstream, { ...request, ...LEGACY }).answer;
     assert.deepEqual(failure, { kind: 'refused-ask', problem: 'This client cannot be asked for it.' });
   }
+});
+
+test('a legacy call carries the headers that a server of 2026-07-28 demands for annotated arguments', async (t) => {
+  const schema = '{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}';
+  const server = await startTestUpstream(t, {
+    tools: [`{"name":"query","description":"Query.","inputSchema":${schema}}`],
+    onRequest: ({ body, raw, headers }, response) => {
+      const isModern = raw.includes('io.modelcontextprotocol/protocolVersion');
+      if (isModern && (body.method !== 'tools/call' || headers['mcp-param-region'] === 'eu')) return false;
+      const id = JSON.stringify(body.id);
+      answerJson(response, `{"jsonrpc":"2.0","id":${id},"error":{"code":-32020,"message":"no"}}`, 400);
+      return true;
+    },
+  });
+  const gateway = await startTestGateway(t, [{ name: 'db', prefix: 'x_', url: server.url }]);
+  await until('its tools are listed', async () => (await listNames(gateway)).includes('x_query'));
+  const params = { name: 'x_query', arguments: { region: 'eu' } };
+  const { text } = await post(gateway, JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }));
+  assert.match(text, /called query/);
 });
 
 test('numbers beyond 2^53, unknown members and spacing pass both ways', async (t) => {

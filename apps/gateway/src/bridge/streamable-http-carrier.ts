@@ -43,9 +43,12 @@ class StreamableHttpCarrier implements Carrier {
 
   async open(): Promise<void> {}
 
-  agreed(version: string): void {
+  async agreed(version: string): Promise<void> {
     this.#headers['mcp-protocol-version'] = version;
-    if (this.#headers['mcp-session-id'] !== undefined) this.#openStream();
+    if (this.#headers['mcp-session-id'] === undefined) return;
+    await new Promise<void>((resolve) => {
+      this.#openStream(resolve);
+    });
   }
 
   send(text: Buffer, requestId?: number): void {
@@ -124,14 +127,15 @@ class StreamableHttpCarrier implements Carrier {
   }
 
   /** The stream for what belongs to no request; servers without one answer 405. */
-  #openStream(): void {
-    if (this.#isClosed) return;
+  #openStream(onAnswer: () => void = () => {}): void {
+    if (this.#isClosed) return onAnswer();
     const reader = new ReplyReader(
       (message) => this.#events.message(message),
       () => this.#stream?.abort(),
     );
     let isServed = false;
     const again = (): void => {
+      onAnswer();
       if (isServed && !this.#isClosed) this.#reopenTimer = setTimeout(() => this.#openStream(), REOPEN_STREAM_MS);
     };
     const headers = { ...this.#headers, accept: 'text/event-stream' };
@@ -142,6 +146,7 @@ class StreamableHttpCarrier implements Carrier {
         head: (status, received) => {
           isServed = status === HTTP_OK && mediaTypeOf(received) === 'text/event-stream';
           reader.start(isServed ? 'text/event-stream' : '');
+          onAnswer();
         },
         data: (chunk) => reader.push(chunk),
         end: again,

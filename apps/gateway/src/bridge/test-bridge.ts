@@ -17,6 +17,7 @@ import { createUpstream } from './create-upstream.ts';
 /** What a foreign server has seen. */
 export interface ForeignStats {
   sessions: number;
+  ended: number;
   initialized: number;
   calls: { name: string; meta: unknown }[];
   cancelled: number;
@@ -106,13 +107,18 @@ export interface ForeignHttp {
 export type ForeignKind = 'sessions' | 'stateless' | 'sse';
 
 /** Starts it on a free port; it ends with the test. */
-export async function startForeign(t: TestContext, kind: ForeignKind, port = 0): Promise<ForeignHttp> {
-  const stats: ForeignStats = { sessions: 0, initialized: 0, calls: [], cancelled: 0, asked: [] };
+export async function startForeign(
+  t: TestContext,
+  kind: ForeignKind,
+  port = 0,
+  create: (stats: ForeignStats) => LegacyServer = createForeignServer,
+): Promise<ForeignHttp> {
+  const stats: ForeignStats = { sessions: 0, ended: 0, initialized: 0, calls: [], cancelled: 0, asked: [] };
   const streamable = new Map<string, StreamableHTTPServerTransport>();
   const sse = new Map<string, SSEServerTransport>();
   const serve = { sessions: serveSessions, stateless: serveStateless, sse: serveSse }[kind];
   const server: Server = createServer((request, response) => {
-    serve(request, response, { stats, streamable, sse }).catch(() => response.destroy());
+    serve(request, response, { stats, streamable, sse, create: () => create(stats) }).catch(() => response.destroy());
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -140,6 +146,7 @@ interface ForeignState {
   stats: ForeignStats;
   streamable: Map<string, StreamableHTTPServerTransport>;
   sse: Map<string, SSEServerTransport>;
+  create: () => LegacyServer;
 }
 
 async function serveSessions(request: IncomingMessage, response: ServerResponse, state: ForeignState): Promise<void> {
@@ -157,8 +164,11 @@ async function serveSessions(request: IncomingMessage, response: ServerResponse,
       state.stats.sessions++;
       state.streamable.set(created, transport);
     },
+    onsessionclosed: () => {
+      state.stats.ended++;
+    },
   });
-  await createForeignServer(state.stats).connect(transport);
+  await state.create().connect(transport);
   await transport.handleRequest(request, response);
 }
 
@@ -168,7 +178,7 @@ async function serveStateless(request: IncomingMessage, response: ServerResponse
     return;
   }
   const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
-  await createForeignServer(state.stats).connect(transport);
+  await state.create().connect(transport);
   await transport.handleRequest(request, response);
 }
 
@@ -178,7 +188,7 @@ async function serveSse(request: IncomingMessage, response: ServerResponse, stat
     const transport = new SSEServerTransport('/messages', response);
     state.stats.sessions++;
     state.sse.set(transport.sessionId, transport);
-    return createForeignServer(state.stats).connect(transport);
+    return state.create().connect(transport);
   }
   const transport = state.sse.get(url.searchParams.get('sessionId') ?? '');
   if (request.method === 'POST' && transport) return transport.handlePostMessage(request, response);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { findParamHeaderProblem } from '../edge/check-param-headers.ts';
+import { findParamHeaderProblem, toParamHeaders } from '../edge/check-param-headers.ts';
 import { decodeHeaderValue, encodeHeaderValue } from '../edge/header-value.ts';
 import { scanParamHeaders } from './param-headers.ts';
 
@@ -95,6 +95,23 @@ test('headers must repeat the arguments', async (t) => {
       assert.equal(findParamHeaderProblem(annotated, headers, { region: value }) === undefined, right);
     });
   }
+});
+
+test('the headers that the gateway makes for a client that sends none repeat the arguments', () => {
+  const annotated = [
+    { path: ['a'], header: 'mcp-param-a', type: 'string' as const },
+    { path: ['b', 'c'], header: 'mcp-param-c', type: 'integer' as const },
+  ];
+  fc.assert(
+    fc.property(fc.oneof(fc.jsonValue(), fc.string()), fc.jsonValue(), (a, c) => {
+      const args = { a, b: { c } };
+      assert.equal(findParamHeaderProblem(annotated, toParamHeaders(annotated, args), args), undefined);
+    }),
+  );
+  assert.deepEqual(toParamHeaders(annotated, { a: 'ä', b: { c: 7 } }), {
+    'mcp-param-a': '=?base64?w6Q=?=',
+    'mcp-param-c': '7',
+  });
 });
 
 test('any text survives the encoding, and is a header value that Node sends', () => {

@@ -10,6 +10,13 @@ export function logFailure(logger: Logger, name: string, upstream: string, failu
     ...failure,
     [LOG_FIELD.STATUS]: failure.kind,
   };
-  const level = failure.kind === 'unreachable' || failure.kind === 'busy' ? 'debug' : 'warn';
-  logger[level](fields, 'a call failed at its upstream');
+  logger[LEVELS[failure.kind] ?? 'warn'](fields, 'a call failed at its upstream');
 }
+
+/** What is no fault of a server, or told elsewhere. */
+const LEVELS: Partial<Record<CallFailure['kind'], 'debug' | 'info'>> = {
+  unreachable: 'debug',
+  busy: 'debug',
+  unanswered: 'info',
+  'refused-ask': 'info',
+};

@@ -11,6 +11,7 @@ import { capCompletion } from './cap-completion.ts';
 import { isObject, type Era, type JsonObject } from './classify.ts';
 import { encodeHeaderValue } from './header-value.ts';
 import { logFailure } from './log-failure.ts';
+import { createNotFoundReply } from './not-found-reply.ts';
 import { createChangingReply, createRewritingReply, type ChangeMessage } from './rewriting-reply.ts';
 import type { GatewayCore, Message, Outlet } from './serve-message.ts';
 
@@ -128,7 +129,8 @@ function forward(request: RoutedRequest, route: UpstreamRoute, path: readonly st
     logFailure(core.logger, method, upstream.name, failure);
     return core.answers.requestFailure(idTextOf(message.bytes, message.body), upstream.name, failure);
   });
-  const changed = change ? createChangingReply(reply, change) : reply;
+  const understood = request.era === 'modern' && method === 'resources/read' ? createNotFoundReply(reply) : reply;
+  const changed = change ? createChangingReply(understood, change) : understood;
   const receiver = route.special?.rewriteUris === true ? createRewritingReply(changed, upstream.name) : changed;
   const sent = { ...toUpstreamRequest(request, route.upstreamName, path), client: message.client };
   receiver.attach(upstream.call({ ...sent, origin: message.origin, targetName: route.upstreamName }, receiver));

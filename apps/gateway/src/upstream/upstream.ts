@@ -163,6 +163,9 @@ export function isProtocolFault(failure: CallFailure): boolean {
   return failure.kind === 'protocol-fault';
 }
 
+/** A resource that is not there, in the revisions with `initialize`; 2026-07-28 has no such code (S36). */
+export const LEGACY_NOT_FOUND = -32_002;
+
 /** Errors that an upstream can only have because of what the gateway made of the request (G27). */
 export function isGatewayFault(code: unknown): code is number {
   return code === JSON_RPC_ERROR.HEADER_MISMATCH || code === JSON_RPC_ERROR.UNSUPPORTED_PROTOCOL_VERSION;
