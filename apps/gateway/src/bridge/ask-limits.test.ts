@@ -48,6 +48,11 @@ async function ask(gateway: { url: string }, name: string, more?: object): Promi
   return result;
 }
 
+/** Under which key that was asked. */
+function keyOf({ inputRequests }: Asked, method: string): string {
+  return Object.entries(inputRequests).find(([, request]) => request.method === method)?.[0] ?? '';
+}
+
 function errorOf({ text }: Answer): string {
   return JSON.parse(text).error?.message;
 }
@@ -61,8 +66,6 @@ test('an answer that is missing is asked for again, and one that is no object co
       .toSorted(),
     ['elicitation/create', 'roots/list', 'sampling/createMessage'],
   );
-  const keyOf = ({ inputRequests }: Asked, method: string): string =>
-    Object.entries(inputRequests).find(([, request]) => request.method === method)?.[0] ?? '';
   const responses = { [keyOf(first, 'elicitation/create')]: ANSWERS.form, [keyOf(first, 'roots/list')]: 7, other: {} };
   const second = await ask(gateway, 'all', { requestState: first.requestState, inputResponses: responses });
   assert.equal(Object.keys(second.inputRequests).length, 2);

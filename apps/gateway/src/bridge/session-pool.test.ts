@@ -29,10 +29,16 @@ function createPool(idleMs = 60_000, answers = true) {
         return Promise.resolve();
       },
     });
-    const noop = (): void => {};
     return new LegacySession({
-      ...{ name: 'db', version: '0', logger: silent, capabilities: {}, createCarrier, handshakeMs: 100 },
-      ...{ onNotification: noop, onClosed: (session) => pool.retire(session), onLost: () => false },
+      name: 'db',
+      version: '0',
+      logger: silent,
+      capabilities: {},
+      createCarrier,
+      handshakeMs: 100,
+      onNotification: () => {},
+      onClosed: (session) => pool.retire(session),
+      onLost: () => false,
     });
   };
   const pool = new SessionPool({ create, maxSessions: 2, idleMs });
