@@ -6,20 +6,26 @@ export const CALL_REQUIREMENTS: readonly Requirement[] = [
   {
     id: 'G25',
     strength: 'M',
-    behaviour: 'requestState and inputResponses pass as they are.',
+    behaviour:
+      'requestState and inputResponses pass as they are; only calls that the gateway holds have its own, sealed.',
     link: PAGE.mrtr,
     provenBy: [
       test('kinds', 'a prompt is asked of its own server under its own name, with everything else as it came'),
       scenario('input-required-result-request-state'),
       scenario('input-required-result-multi-round'),
+      test('askLimits', 'a requestState that was changed, is of another request, process or time'),
     ],
   },
   {
     id: 'G26',
     strength: 'S',
-    behaviour: "The client's own capabilities go upstream with each request.",
+    behaviour: "The client's own capabilities go upstream with each request, as far as they are relayed.",
     link: PAGE.base,
-    provenBy: [BYTES, scenario('input-required-result-capability-check')],
+    provenBy: [
+      BYTES,
+      scenario('input-required-result-capability-check'),
+      test('askLimits', 'a server is told what the client of the call declared, and asks no other'),
+    ],
   },
   {
     id: 'G27',
@@ -34,6 +40,9 @@ export const CALL_REQUIREMENTS: readonly Requirement[] = [
       ),
       test('matrix', 'in bounded time, others go on ('),
       test('kinds', 'a failing server of a prompt is told as an error, not as a tool result'),
+      test('askLimits', 'a URL that must be opened: -32021 for a modern client that cannot'),
+      test('asks', 'a URL that must be opened first is opened by a modern client, and the call is made again'),
+      test('notFound', "a resource that is not there has the code of the client's revision"),
     ],
   },
   {
@@ -102,14 +111,18 @@ export const CALL_REQUIREMENTS: readonly Requirement[] = [
   {
     id: 'G33',
     strength: 'S',
-    behaviour: 'A server that must ask its client during a call gets a clear refusal where that cannot be carried.',
+    behaviour:
+      'What a legacy server asks becomes input_required for a modern client while its call is held open, within bounds.',
     link: PAGE.mrtr,
     provenBy: [
+      test('asks', ', and answers: elicitation, sampling, roots, at once and in turn'),
+      test('askLimits', 'an answer that is missing is asked for again, and one that is no object counts as missing'),
+      test('askLimits', 'a call that waits for its client is continued by one request at a time'),
+      test('askLimits', 'a modern client that leaves after it has answered ends the call at the server'),
+      test('askLimits', 'no more than half of the places wait for clients'),
+      test('askSessions', 'clients that call at the same time are each asked for their own call'),
       test('modernOnly', 'what a modern server asks its client becomes an error that a legacy client understands'),
       test('bridge', 'what a legacy server asks of its client is answered with no such method'),
-      exception(
-        'The gateway holds no call open for an answer: it declares no such client capabilities to a legacy server, which is what the checklist calls the simpler honest choice.',
-      ),
     ],
   },
   {

@@ -181,14 +181,20 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
       scenario('input-required-result-non-tool-request'),
       scenario('input-required-result-unsupported-methods'),
       scenario('input-required-result-capability-check'),
+      test('asks', ', and answers: elicitation, sampling, roots, at once and in turn'),
     ],
   },
   {
     id: 'S42',
     strength: 'M',
-    behaviour: 'requestState comes back to its server as it was given, and a changed one is refused there.',
+    behaviour:
+      "requestState comes back to its server as it was given, and a changed one is refused there; so is the gateway's own.",
     link: PAGE.mrtr,
-    provenBy: [scenario('input-required-result-request-state'), scenario('input-required-result-tampered-state')],
+    provenBy: [
+      scenario('input-required-result-request-state'),
+      scenario('input-required-result-tampered-state'),
+      test('askLimits', 'a requestState that was changed, is of another request, process or time'),
+    ],
   },
   {
     id: 'S43',
@@ -198,6 +204,7 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
     provenBy: [
       scenario('input-required-result-missing-input-response'),
       scenario('input-required-result-ignore-extra-params'),
+      test('askLimits', 'an answer that is missing is asked for again, and one that is no object counts as missing'),
     ],
   },
   {

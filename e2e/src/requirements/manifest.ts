@@ -50,6 +50,10 @@ export const PAGE = {
 
 /** The test files, by what they are about. */
 export const FILE = {
+  asks: 'apps/gateway/src/bridge/asks.test.ts',
+  askLimits: 'apps/gateway/src/bridge/ask-limits.test.ts',
+  askSessions: 'apps/gateway/src/bridge/ask-sessions.test.ts',
+  notFound: 'apps/gateway/src/edge/not-found-reply.test.ts',
   bridge: 'apps/gateway/src/bridge/bridge.test.ts',
   classify: 'apps/gateway/src/edge/classify.test.ts',
   degraded: 'apps/gateway/src/degraded.test.ts',

@@ -66,6 +66,16 @@ test('what a server does not wait for any more is taken back from the client', a
   assert.equal((await answer(gateway, session, asked?.id ?? '', ANSWERS.form)).status, 202);
 });
 
+test('a legacy client hears that the URL which it opened has served its purpose', async (t) => {
+  const { gateway } = await open(t, 'sessions');
+  const call = await callLegacy(t, gateway, await initialize(gateway), 'visited');
+  await until('it is asked too', () => call.messages().length === 2);
+  assert.deepEqual(
+    call.messages().map(({ method }) => method),
+    ['notifications/elicitation/complete', 'elicitation/create'],
+  );
+});
+
 test('a prompt asks a legacy client as a tool does', async (t) => {
   const server = await startConformanceServer({ legacy: 'only' });
   t.after(server.close);
@@ -131,18 +141,29 @@ test('whether a server keeps sessions is asked only for a client that can be ask
   assert.equal(upstream.calls.at(-1)?.headers['mcp-session-id'], 'a1b2c3d4', 'in a session of its own');
 });
 
-test('a server that does not answer the question is called as it is', async (t) => {
-  const upstream = await startTestUpstream(t, {
-    onRequest: ({ body }, response) => {
-      if (body.method !== 'initialize') return false;
-      response.destroy();
+test('a server that does not answer the question is called as it is, and asked again later', async (t) => {
+  let isBusy = true;
+  const upstream = await startBothEras(t, 404);
+  const { onRequest } = upstream.options;
+  upstream.options = {
+    ...upstream.options,
+    onRequest: (request, response) => {
+      if (!isBusy || request.body.method !== 'initialize') return onRequest?.(request, response) ?? false;
+      response.writeHead(429).end();
       return true;
     },
-  });
+  };
   const gateway = await startTestGateway(t, [{ name: 'db', prefix: '', url: upstream.url }]);
   await until('its tools are listed', async () => (await listNames(gateway)).includes('query'));
   const call = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"query"}}';
-  assert.match((await post(gateway, call, legacyHeaders(await initialize(gateway)))).text, /called query/);
+  const headers = legacyHeaders(await initialize(gateway));
+  assert.match((await post(gateway, call, headers)).text, /called query/);
+  assert.equal(upstream.calls.at(-1)?.headers['mcp-session-id'], undefined);
+  isBusy = false;
+  await until('it has a session', async () => {
+    await post(gateway, call, headers);
+    return upstream.calls.at(-1)?.headers['mcp-session-id'] !== undefined;
+  });
 });
 
 test('a server that begins its own stream late is still asked for, after a moment', async (t) => {

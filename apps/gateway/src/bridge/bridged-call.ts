@@ -164,6 +164,8 @@ export class BridgedCall implements CallHandle, ServerCall {
 
   withdraw(): void {}
 
+  visited(): void {}
+
   /** The answer of a legacy server. */
   answer(message: Buffer, parsed: JsonObject, serverInfo: string): void {
     if (this.#settled) return;

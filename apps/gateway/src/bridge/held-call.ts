@@ -111,6 +111,9 @@ export class HeldCall implements ServerCall {
     for (const [key, ask] of this.#asks) if (ask.idText === idText) this.#asks.delete(key);
   }
 
+  /** 2026-07-28 has no such notification. */
+  visited(): void {}
+
   /** The client is back, with answers to some of what was asked: as source text by key. */
   resume(leg: BridgedCall, responseOf: (key: string) => string | undefined): void {
     clearTimeout(this.#timer);

@@ -223,7 +223,8 @@ export class LegacySession implements AskingSession {
     else if (method === 'notifications/cancelled') {
       const idText = sourceOf(text, 'params', 'requestId');
       for (const { call } of this.#pending.values()) if (idText !== undefined) call?.withdraw(idText);
-    } else this.#options.onNotification(method, text, parsed);
+    } else if (method === 'notifications/elicitation/complete') this.#callOf(requestId)?.visited(text);
+    else this.#options.onNotification(method, text, parsed);
   }
 
   /** The call that a message of the server belongs to: the one on whose stream it came, or the only one. */

@@ -75,6 +75,10 @@ export class RelayedCall implements ServerCall {
     this.leg.notify(Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`));
   }
 
+  visited(message: Buffer): void {
+    this.leg.notify(message);
+  }
+
   /** The leg has ended. */
   legReleased(): void {
     for (const open of this.#open.values()) open.forget();

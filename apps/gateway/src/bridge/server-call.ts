@@ -29,6 +29,8 @@ export interface ServerCall {
   ask(ask: ServerAsk): string | undefined;
   /** The server waits no more for what it asked under that id. */
   withdraw(idText: string): void;
+  /** The server tells that what a URL was opened for is done. */
+  visited(message: Buffer): void;
 }
 
 /** The session's side of what a server asks. */

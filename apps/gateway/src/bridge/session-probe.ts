@@ -10,10 +10,10 @@ import { createPool, toOwnHeaders } from '../upstream/http-upstream.ts';
 import { exchange } from './http-exchange.ts';
 
 const SESSION_HEADER = 'mcp-session-id';
-/** Answers of a server that does not know a session (1.9). */
-const UNKNOWN_SESSION = new Set([400, 404]);
-const HTTP_ERROR = 400;
-const SERVER_ERROR = 500;
+/** Answers of a server that does not know a session, or has no `initialize` (1.9). */
+const UNKNOWN = new Set([400, 404]);
+const HTTP_OK = 200;
+const HTTP_ERROR = 300;
 
 /** Undefined: it could not be told. Takes at most `timeoutMs`. */
 export async function keepsSessions(
@@ -31,19 +31,26 @@ export async function keepsSessions(
   try {
     const params = { protocolVersion: LEGACY_VERSIONS[0], capabilities: {}, clientInfo };
     const opened = await post({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
-    if (!opened || opened.status >= SERVER_ERROR) return undefined;
+    if (opened && UNKNOWN.has(opened.status)) return false;
+    if (!opened || !isSuccess(opened.status)) return undefined;
     const id = opened.headers[SESSION_HEADER];
-    if (opened.status >= HTTP_ERROR || typeof id !== 'string') return false;
+    if (typeof id !== 'string') return false;
     const session = { 'mcp-protocol-version': LEGACY_VERSIONS[0] };
     const pinged = await post(
       { jsonrpc: '2.0', id: 1, method: 'ping' },
       { ...session, [SESSION_HEADER]: madeUpLike(id) },
     );
     await ask(pool, { path, method: 'DELETE', headers: { ...headers, ...session, [SESSION_HEADER]: id } }, timeoutMs);
-    return pinged && UNKNOWN_SESSION.has(pinged.status);
+    if (pinged && UNKNOWN.has(pinged.status)) return true;
+    return pinged && isSuccess(pinged.status) ? false : undefined;
   } finally {
     await pool.destroy();
   }
+}
+
+/** Anything else (no permission, too busy, a fault) says nothing of sessions. */
+function isSuccess(status: number): boolean {
+  return status >= HTTP_OK && status < HTTP_ERROR;
 }
 
 interface Head {

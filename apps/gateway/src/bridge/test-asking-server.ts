@@ -26,7 +26,7 @@ const VISIT = { mode: 'url' as const, elicitationId: 'e1', url: 'https://example
 export function createAskingServer(stats: ForeignStats): Server {
   const server = new Server({ name: 'asking', version: '1.0.0' }, { capabilities: { tools: {} } });
   server.setRequestHandler(ListToolsRequestSchema, () => ({
-    tools: ['form', 'aside', 'model', 'roots', 'all', 'twice', 'hang', 'impatient', 'visit', 'declared'].map(
+    tools: ['form', 'aside', 'model', 'roots', 'all', 'twice', 'hang', 'impatient', 'visit', 'visited', 'declared'].map(
       (name) => ({
         name,
         description: `Asks: ${name}.`,
@@ -69,6 +69,12 @@ export function createAskingServer(stats: ForeignStats): Server {
             throw new UrlElicitationRequiredError([VISIT]);
           }
           return 'visited';
+        case 'visited':
+          await extra.sendNotification({
+            method: 'notifications/elicitation/complete',
+            params: { elicitationId: VISIT.elicitationId },
+          });
+          return form();
         default:
           return server.getClientCapabilities();
       }
