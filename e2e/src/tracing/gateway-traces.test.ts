@@ -51,6 +51,10 @@ async function start(t: Parameters<typeof startTracedUpstream>[0]): Promise<Setu
 
 const upstreams = new Map<string, TracedUpstream>();
 
+function isRefresh(upstream: string): (span: ReceivedSpan) => boolean {
+  return ({ name, attributes }) => name === 'catalogue refresh' && attributes['mcp.upstream.name'] === upstream;
+}
+
 /** The SERVER span and its one CLIENT child. */
 async function traceOf(receiver: OtlpReceiver, traceId: string): Promise<[ReceivedSpan, ReceivedSpan]> {
   const spans = await waitForTrace(receiver, traceId, 2);
@@ -253,8 +257,6 @@ test('the trace of a call through a gateway process', async (t) => {
     const [list] = await waitForTrace(receiver, traceId, 1);
     assert.deepEqual([list?.name, list?.kind, list?.parentSpanId], ['tools/list', 'server', CLIENT_SPAN]);
     assert.equal(list?.attributes['gen_ai.operation.name'], undefined);
-    const isRefresh = (upstream: string) => (span: ReceivedSpan) =>
-      span.name === 'catalogue refresh' && span.attributes['mcp.upstream.name'] === upstream;
     const up = await receiver.waitForSpan('the refresh of a', isRefresh('a'));
     const down = await receiver.waitForSpan('the refresh of down', isRefresh('down'));
     const old = await receiver.waitForSpan('the refresh of old', isRefresh('old'));

@@ -29,6 +29,7 @@ const IS_ERROR_KEY = Buffer.from('"isError"');
 const IS_ERROR_MARK = /"isError"\s*:\s*true/;
 const ERROR_CODE = /"code"\s*:\s*(-?\d{1,10})/;
 const DATA = Buffer.from('data:');
+const EMPTY = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -79,6 +80,8 @@ export function serverErrorType(outcome: Outcome): string | undefined {
 export class OutcomeReader {
   #isStream = false;
   #first: Buffer | undefined;
+  /** Of a stream: where its last event begins, as far as one piece has it. */
+  #eventHead: Buffer | undefined;
   /** The last pieces after the first. */
   #tail: Buffer[] | undefined;
   #tailBytes = 0;
@@ -92,6 +95,8 @@ export class OutcomeReader {
 
   push(chunk: Buffer): void {
     this.bytes += chunk.length;
+    const event = this.#isStream ? findLastEvent(chunk) : undefined;
+    if (event) this.#eventHead = event;
     if (this.#first === undefined) {
       this.#first = chunk;
       return;
@@ -110,10 +115,14 @@ export class OutcomeReader {
     const first = this.#first;
     if (first === undefined) return CUT_OFF;
     const tail = this.#tail;
-    if (!tail) return this.#isStream ? readLastEvent(first) : readMessage(first);
-    const whole = this.#isTailCut ? undefined : Buffer.concat([first, ...tail]);
-    if (this.#isStream) return readLastEvent(whole ?? Buffer.concat(tail), whole === undefined);
-    return whole ? readMessage(whole) : readParts(first, Buffer.concat(tail));
+    const end = tail ? Buffer.concat(tail) : EMPTY;
+    if (!this.#isTailCut) {
+      const whole = tail ? Buffer.concat([first, end]) : first;
+      const message = this.#isStream ? findLastEvent(whole) : whole;
+      return message ? readMessage(message) : CUT_OFF;
+    }
+    const event = this.#isStream ? findLastEvent(end) : undefined;
+    return event ? readMessage(event) : readParts(this.#eventHead ?? first, end);
   }
 }
 
@@ -145,7 +154,6 @@ function readError(message: Buffer): Outcome {
 function readParts(head: Buffer, tail: Buffer): Outcome {
   const key = firstKeyOf(head, ['result', 'error', 'method']);
   if (key === 'error') return readError(head);
-  if (key === 'method') return CUT_OFF;
   return hasMark(head.subarray(0, MARK_BYTES)) || hasMark(tail.subarray(-MARK_BYTES)) ? { kind: 'tool-error' } : OK;
 }
 
@@ -153,12 +161,11 @@ function hasMark(bytes: Buffer): boolean {
   return bytes.includes(IS_ERROR_KEY) && IS_ERROR_MARK.test(bytes.toString('latin1'));
 }
 
-/** The answer is the last event of a stream. `isCut`: the beginning of these bytes may be the middle of an event. */
-function readLastEvent(stream: Buffer, isCut = false): Outcome {
+/** The data of the last event in these bytes, up to their end. */
+function findLastEvent(stream: Buffer): Buffer | undefined {
   for (let at = stream.lastIndexOf(DATA); at !== -1; at = at === 0 ? -1 : stream.lastIndexOf(DATA, at - 1)) {
     const before = stream[at - 1];
-    if (at > 0 && before !== LF && before !== CR) continue;
-    return readMessage(stream.subarray(at + DATA.length));
+    if (at === 0 || before === LF || before === CR) return stream.subarray(at + DATA.length);
   }
-  return isCut ? readParts(stream, stream) : CUT_OFF;
+  return undefined;
 }
