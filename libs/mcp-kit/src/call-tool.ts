@@ -8,6 +8,7 @@ import type { Tool } from './define-tool.ts';
 import { millisecondsSince, reportCall, type CallOptions } from './report-call.ts';
 import { runBounded } from './run-bounded.ts';
 import type { StatementDescription } from './statement-description.ts';
+import { stringifyTable } from './table-json.ts';
 import type { TableResult } from './table-result.ts';
 
 /** A list of a thousand wrong elements would otherwise make an error of a hundred kilobytes. */
@@ -55,7 +56,7 @@ async function runTool(tool: Tool, args: unknown, options: CallOptions): Promise
   if (outcome.kind === 'failed') return { ...failed(outcome.failure), statement };
   const { value } = outcome;
   return {
-    result: { content: [{ type: 'text', text: JSON.stringify(value) }], structuredContent: value },
+    result: { content: [{ type: 'text', text: stringifyTable(value) }], structuredContent: value },
     status: 'ok',
     statement,
   };

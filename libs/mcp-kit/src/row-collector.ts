@@ -1,4 +1,5 @@
 /** Collects rows up to a row cap, a byte cap and a cell cap, so that no answer and no memory use is unbounded. */
+import { rememberRowTexts } from './table-json.ts';
 import type { Cell, Column, TableResult } from './table-result.ts';
 
 /** Caps of one answer. */
@@ -42,6 +43,7 @@ export interface RowCollector {
 /** Creates a collector for one answer. */
 export function createRowCollector(limits: ResultLimits): RowCollector {
   const rows: Cell[][] = [];
+  const texts: string[] = [];
   let bytes = 0;
   let truncated = false;
   let cutCells = 0;
@@ -61,13 +63,15 @@ export function createRowCollector(limits: ResultLimits): RowCollector {
         return false;
       }
       const bounded = row.map(cut);
-      const size = Buffer.byteLength(JSON.stringify(bounded)) + 1;
+      const text = JSON.stringify(bounded);
+      const size = Buffer.byteLength(text) + 1;
       if (rows.length > 0 && bytes + size > limits.maxBytes) {
         truncated = true;
         fullBy = 'bytes';
         return false;
       }
       rows.push(bounded);
+      texts.push(text);
       bytes += size;
       return true;
     },
@@ -84,6 +88,7 @@ export function createRowCollector(limits: ResultLimits): RowCollector {
       }
       if (cutCells > 0)
         notices.push(`${cutCells} values longer than ${limits.maxCellBytes} bytes were cut; each says its full size.`);
+      rememberRowTexts(rows, texts);
       const result: TableResult = { columns, rows, rowCount: rows.length, truncated };
       if (extra.next !== undefined) result.next = extra.next;
       if (notices.length > 0) result.notices = notices;

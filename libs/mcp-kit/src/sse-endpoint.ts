@@ -12,6 +12,7 @@ import type { Logger } from '@database-mcp/telemetry';
 import { toHeaders } from './http-endpoint.ts';
 import { rememberPeer } from './peer.ts';
 import { readMessage } from './read-message.ts';
+import { stringifyMessage } from './table-json.ts';
 
 /** The two endpoints, and how they end. */
 export interface SseEndpoint {
@@ -95,7 +96,7 @@ function createStreamTransport(response: ServerResponse, endpoint: string): Tran
       response.write(`event: endpoint\ndata: ${endpoint}\n\n`);
     },
     async send(message) {
-      response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+      response.write(`event: message\ndata: ${stringifyMessage(message)}\n\n`);
     },
     async close() {
       response.end();

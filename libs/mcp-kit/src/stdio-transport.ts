@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR, toJsonRpcError } from '@database-mcp/errors';
 import { parseExactJson } from './exact-json.ts';
+import { stringifyMessage } from './table-json.ts';
 
 /** The same bound as for an HTTP body. */
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
@@ -29,7 +30,7 @@ export function createStdioTransport(input: Readable, output: Writable, onend: (
   };
   const write = (message: object): Promise<void> =>
     new Promise((resolve, reject) => {
-      output.write(`${JSON.stringify(message)}\n`, (error) => (error ? reject(error) : resolve()));
+      output.write(`${stringifyMessage(message)}\n`, (error) => (error ? reject(error) : resolve()));
     });
   const reply = (code: number, message: string): void =>
     void write(toJsonRpcError(null, code, message)).catch(() => {});
