@@ -54,11 +54,18 @@ const running = async (mark: string): Promise<number> => {
 test('it keeps the contract of all servers', async (t) => {
   const { url } = await start(t);
   await assertServerContract(url, {
-    expectedTools: ['postgres_query', 'postgres_list_tables', 'postgres_describe_table', 'postgres_explain'],
+    expectedTools: [
+      'postgres_query',
+      'postgres_list_tables',
+      'postgres_describe_table',
+      'postgres_explain',
+      'postgres_health',
+    ],
     callExamples: [
       { name: 'postgres_query', arguments: { sql: 'SELECT name FROM country WHERE cca3 = $1', params: ['FRA'] } },
       { name: 'postgres_list_tables' },
       { name: 'postgres_describe_table', arguments: { table: 'country' } },
+      { name: 'postgres_health' },
       { name: 'postgres_explain', arguments: { sql: 'SELECT count(*) FROM country', analyze: true } },
     ],
   });
@@ -168,7 +175,7 @@ test('without a database it starts, lists its tools and says so; it works when t
   const password = new URL(databaseUrl).password;
   assert.equal(process.stderr().includes(password), false);
   const client = await connectClient(url, { t });
-  assert.equal((await client.listTools()).tools.length, 4);
+  assert.equal((await client.listTools()).tools.length, 5);
   const query = () => client.callTool({ name: 'postgres_query', arguments: { sql: 'SELECT 1' } });
   const expectDown = async (): Promise<void> => {
     const started = performance.now();

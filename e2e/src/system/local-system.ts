@@ -19,7 +19,13 @@ export interface LocalSystem {
 /** Every published tool, in the order in which the gateway lists them. */
 export const TOOLS = {
   gateway: ['health_check', 'list_services'],
-  postgres: ['postgres_describe_table', 'postgres_explain', 'postgres_list_tables', 'postgres_query'],
+  postgres: [
+    'postgres_describe_table',
+    'postgres_explain',
+    'postgres_health',
+    'postgres_list_tables',
+    'postgres_query',
+  ],
   qdrant: ['qdrant_collection_info', 'qdrant_list_collections', 'qdrant_search'],
   neo4j: ['neo4j_get_relationships', 'neo4j_list_nodes', 'neo4j_query'],
 } as const;

@@ -4,7 +4,7 @@ export { startNeo4j } from './neo4j/start.ts';
 export type { EmbeddedNeo4j } from './neo4j/start.ts';
 export { PortTakenError } from './ports.ts';
 export { startPostgres } from './postgres/start.ts';
-export type { EmbeddedPostgres } from './postgres/start.ts';
+export type { EmbeddedPostgres, PostgresStartOptions } from './postgres/start.ts';
 export { startQdrant } from './qdrant/start.ts';
 export type { EmbeddedQdrant, QdrantStartOptions } from './qdrant/start.ts';
 export { loadSampleDataApart } from './sample-data/load-apart.ts';

@@ -4,6 +4,7 @@ import { createStatementGuard } from '../statement-guard.ts';
 import { createDescribeTableTool } from './describe-table.ts';
 import { createExplainTool } from './explain.ts';
 import { createExecuteTool, type ExecuteOptions } from './execute.ts';
+import { createHealthTool } from './health.ts';
 import { createListTablesTool } from './list-tables.ts';
 import { createQueryTool } from './query.ts';
 
@@ -18,6 +19,7 @@ export function createTools(database: Database, limits: ResultLimits, writing?: 
     createListTablesTool(database, limits),
     createDescribeTableTool(database, limits),
     createExplainTool(database, guard, limits),
+    createHealthTool(database, limits, writing ? 'write' : 'read'),
     ...(writing ? [createExecuteTool(database, { guard, limits, ...writing })] : []),
   ];
 }

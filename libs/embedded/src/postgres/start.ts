@@ -25,6 +25,12 @@ export interface EmbeddedPostgres extends EmbeddedServer {
   readonly adminUrl: string;
 }
 
+/** How to start a Postgres. */
+export interface PostgresStartOptions extends StartOptions {
+  /** Server settings besides or instead of our own, for tests: `wal_level`, `shared_preload_libraries`. */
+  settings?: Readonly<Record<string, string>>;
+}
+
 // Fast shutdown, then immediate (recovers at the next start), then none at all.
 const STOP_STEPS: readonly StopStep[] = [
   { signal: 'SIGINT', waitMs: 10_000 },
@@ -43,6 +49,7 @@ interface ServerPlan {
   readonly guard: Guard;
   readonly clusterFolder: string;
   readonly logFile: string;
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 function createServerArguments(plan: ServerPlan, port: number): string[] {
@@ -67,6 +74,7 @@ function createServerArguments(plan: ServerPlan, port: number): string[] {
   if (Number(plan.binaries.majorVersion) >= 18) settings['io_method'] = 'sync';
   if (plan.data.isEphemeral)
     Object.assign(settings, { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' });
+  Object.assign(settings, plan.settings);
   return ['-D', plan.clusterFolder, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 
@@ -117,7 +125,7 @@ async function launch(plan: ServerPlan, port: number): Promise<number> {
   return pid;
 }
 
-async function startWithGuard(options: StartOptions, guard: Guard): Promise<EmbeddedPostgres> {
+async function startWithGuard(options: PostgresStartOptions, guard: Guard): Promise<EmbeddedPostgres> {
   const port = await choosePort(options.port, 'Postgres');
   const user = await findServiceUser();
   const binaries = await preparePostgresBinaries(user, guard);
@@ -135,7 +143,10 @@ async function startWithGuard(options: StartOptions, guard: Guard): Promise<Embe
   });
   const logFile = join(data.path, 'postgres.log');
   const adminUrl = createUrl(ADMIN_ROLE, passwords.admin, port);
-  const pid = await launch({ binaries, user, data, guard, clusterFolder, logFile }, port);
+  const pid = await launch(
+    { binaries, user, data, guard, clusterFolder, logFile, settings: options.settings ?? {} },
+    port,
+  );
   let hasEnded = false;
   void guard.exited.then(() => (hasEnded = true));
   const isReady = await waitForPostgres(adminUrl, passwords.reader, () => hasEnded);
@@ -160,6 +171,6 @@ async function startWithGuard(options: StartOptions, guard: Guard): Promise<Embe
 }
 
 /** Starts Postgres on 127.0.0.1 and resolves when it answers. */
-export function startPostgres(options: StartOptions = {}): Promise<EmbeddedPostgres> {
+export function startPostgres(options: PostgresStartOptions = {}): Promise<EmbeddedPostgres> {
   return startGuarded('postgres', options, (guard) => startWithGuard(options, guard));
 }

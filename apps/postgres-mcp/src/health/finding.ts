@@ -1,0 +1,49 @@
+/** What a check of the database's health found. */
+
+/** The most pressing first. */
+export const SEVERITIES = ['critical', 'warning', 'info', 'not run', 'ok'] as const;
+
+/** How pressing a finding is; `not run` says what is missing to check. */
+export type Severity = (typeof SEVERITIES)[number];
+
+/** One finding. */
+export interface Finding {
+  severity: Severity;
+  finding: string;
+  /** The figures behind it. */
+  evidence?: string;
+  /** SQL that mends it, or who can. */
+  fix?: string;
+}
+
+/** What is known of the server before any check. */
+export interface ServerFacts {
+  /** As it is written in SQL. */
+  role: string;
+  /** It sees the sessions and statements of other roles. */
+  seesAllSessions: boolean;
+  /** The schema of an extension, as it is written in SQL; undefined when it is not installed in this database. */
+  statementsSchema?: string;
+}
+
+/** One check: SQL that gives a row (severity, finding, evidence, fix) for each finding. */
+export interface HealthCheck {
+  /** Undefined when it cannot be run; then `missing` says why. */
+  sql(facts: ServerFacts): string | undefined;
+  /** What cannot be seen, and how it could. */
+  missing?(facts: ServerFacts): Finding[];
+  /** Said when there is nothing to report. */
+  ok: string;
+}
+
+/** Most findings of one kind; the worst come first. */
+export const MAX_FINDINGS = 10;
+
+/** Said by every check for which the role sees too little. */
+export function needsMonitorRole({ role }: ServerFacts, what: string): Finding {
+  return {
+    severity: 'not run',
+    finding: `${what} cannot be seen: the role may not look at the sessions and statements of other roles.`,
+    fix: `GRANT pg_monitor TO ${role};`,
+  };
+}
