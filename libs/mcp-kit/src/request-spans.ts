@@ -143,8 +143,11 @@ class ObservedConnection implements RequestSpans {
     const headers = extra?.request?.headers;
     const revision = toText(meta?.[VERSION_KEY]) ?? headers?.get('mcp-protocol-version') ?? this.#revision;
     const tool = method === 'tools/call' ? toText(params?.['name']) : undefined;
+    // Names of spans and labels are of closed sets; what a client made up is in an attribute only.
+    const methodLabel = METHODS.has(method) ? method : OTHER_TOOL;
+    const isPublished = tool !== undefined && this.#options.toolNames.has(tool);
     const span = this.#tracer?.start({
-      name: tool === undefined ? method.slice(0, MAX_NAME_CHARS) : `${method} ${tool.slice(0, MAX_NAME_CHARS)}`,
+      name: isPublished ? `${methodLabel} ${tool}` : methodLabel,
       kind: 'server',
       ...chooseParent(meta, headers),
       attributes: this.#toAttributes(message, { revision, tool, params }, extra?.request),
@@ -153,8 +156,8 @@ class ObservedConnection implements RequestSpans {
       span,
       startedAt: performance.now(),
       labels: {
-        [ATTRIBUTE.METHOD]: METHODS.has(method) ? method : OTHER_TOOL,
-        [ATTRIBUTE.TOOL]: tool === undefined || this.#options.toolNames.has(tool) ? tool : OTHER_TOOL,
+        [ATTRIBUTE.METHOD]: methodLabel,
+        [ATTRIBUTE.TOOL]: tool === undefined || isPublished ? tool : OTHER_TOOL,
         [ATTRIBUTE.OPERATION]: tool === undefined ? undefined : EXECUTE_TOOL,
         [ATTRIBUTE.PROTOCOL_VERSION]: revision !== undefined && REVISIONS.has(revision) ? revision : undefined,
       },
