@@ -42,9 +42,7 @@ async function read(cypher: string, options: ReadOptions = {}): Promise<TableRes
   const collector = createRowCollector({ ...LIMITS, maxRows: options.maxRows ?? LIMITS.maxRows });
   const check = options.isChecked === false ? undefined : checkAccess.bind(undefined, cypher);
   const statement = { cypher, params: toParameters(options.params), ...(check ? { check } : {}) };
-  const { columns } = await database.read(statement, collector.push, {
-    signal: options.signal ?? AbortSignal.timeout(20_000),
-  });
+  const { columns } = await database.read(statement, collector.push, options.signal ?? AbortSignal.timeout(20_000));
   return collector.finish(columns);
 }
 
@@ -320,7 +318,7 @@ test("Neo4j's own clock ends a statement when ours does not", async (t) => {
   const impatient = createDatabase({ ...server, timeoutMs: 600 });
   t.after(() => impatient.close());
   await assert.rejects(
-    impatient.read({ cypher: ENDLESS }, () => true, { signal: AbortSignal.timeout(20_000) }),
+    impatient.read({ cypher: ENDLESS }, () => true, AbortSignal.timeout(20_000)),
     { code: 'TIMEOUT' },
   );
 });
@@ -360,12 +358,12 @@ test('an address with routing works too', async (t) => {
   const routing = createDatabase({ ...server, uri: server.uri.replace('bolt:', 'neo4j:'), timeoutMs: 30_000 });
   t.after(() => routing.close());
   const rows: Cell[][] = [];
-  await routing.read({ cypher: 'RETURN 1' }, (row) => rows.push(row) > 0, { signal: AbortSignal.timeout(20_000) });
+  await routing.read({ cypher: 'RETURN 1' }, (row) => rows.push(row) > 0, AbortSignal.timeout(20_000));
   assert.deepEqual(rows, [[1]]);
 });
 
 test('the log can say what the login may do', async () => {
-  const role = await database.describeRole({ signal: AbortSignal.timeout(10_000) });
+  const role = await database.describeRole(AbortSignal.timeout(10_000));
   assert.match(`${role.server} ${role.version}`, /Neo4j.* community 5\./);
   assert.match(role.access, /may write.*READ access mode/);
 });

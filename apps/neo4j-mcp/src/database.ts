@@ -11,7 +11,6 @@ import {
   type Column,
   type DatabaseTelemetry,
   type OperationReport,
-  type ToolContext,
 } from '@database-mcp/mcp-kit';
 import { NO_TELEMETRY, type Telemetry } from '@database-mcp/telemetry';
 import type { PlanOperator, StatementPlan, Verdict } from './access-policy.ts';
@@ -65,13 +64,13 @@ export interface DatabaseRole {
   access: string;
 }
 
-/** The operations that tools need. Each ends its statement when the signal of the call is aborted. */
+/** The operations that tools need. Each ends its statement when the signal, which is that of a call, is aborted. */
 export interface Database {
   /** Gives rows to `take` until it answers false, and fetches hardly more than that. */
-  read(statement: Statement, take: (row: Cell[]) => boolean, context: ToolContext): Promise<ReadOutcome>;
+  read(statement: Statement, take: (row: Cell[]) => boolean, signal: AbortSignal): Promise<ReadOutcome>;
   /** Names in use, at most some seconds old. */
-  listNames(kind: NameKind, context: ToolContext): Promise<readonly string[]>;
-  describeRole(context: ToolContext): Promise<DatabaseRole>;
+  listNames(kind: NameKind, signal: AbortSignal): Promise<readonly string[]>;
+  describeRole(signal: AbortSignal): Promise<DatabaseRole>;
   /** Rejects when Neo4j cannot be used now. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -107,28 +106,28 @@ export function createDatabase(options: DatabaseOptions): Database {
   const run = (session: Session, cypher: string, params: Parameters = {}): Result =>
     session.run(cypher, params, { timeout });
 
-  const observe = <T>(context: ToolContext, cypher: string, work: (report: OperationReport) => Promise<T>) =>
-    telemetry.observe({ context, describe: () => describeStatement(cypher) }, work);
+  const observe = <T>(signal: AbortSignal, cypher: string, work: (report: OperationReport) => Promise<T>) =>
+    telemetry.observe({ signal, describe: () => describeStatement(cypher) }, work);
 
   const database: Database = {
-    read: ({ cypher, params, check }, take, context) =>
-      withSession(context.signal, async (session) => {
+    read: ({ cypher, params, check }, take, signal) =>
+      withSession(signal, async (session) => {
         let remarks: Remark[] = [];
         if (check) {
           const explain = EXPLAIN + cypher;
-          const summary = await observe(context, explain, () => mapErrors(run(session, explain, params).summary(), 1));
+          const summary = await observe(signal, explain, () => mapErrors(run(session, explain, params).summary(), 1));
           refuseUnlessAllowed(check({ queryType: summary.queryType, operators: toOperators(summary.plan) }));
           remarks = summary.notifications.map(toRemark);
         }
-        const columns = await observe(context, cypher, (report) =>
+        const columns = await observe(signal, cypher, (report) =>
           mapErrors(takeRows(run(session, cypher, params), countRows(take, report))),
         );
         return { columns, remarks };
       }),
-    listNames: createNameLists((cypher, take, context) => database.read({ cypher }, take, context)),
-    async describeRole(context) {
-      const [component] = await readAll(database, 'CALL dbms.components() YIELD name, versions, edition', context);
-      const [user] = await readAll(database, 'SHOW CURRENT USER YIELD user, roles', context);
+    listNames: createNameLists((cypher, take, signal) => database.read({ cypher }, take, signal)),
+    async describeRole(signal) {
+      const [component] = await readAll(database, 'CALL dbms.components() YIELD name, versions, edition', signal);
+      const [user] = await readAll(database, 'SHOW CURRENT USER YIELD user, roles', signal);
       const [server, versions, edition] = component ?? [];
       const version = Array.isArray(versions) ? String(versions[0]) : 'unknown';
       return { server: `${String(server)} ${String(edition)}`, version, access: describeAccess(user?.[1]) };
@@ -274,23 +273,23 @@ const NAME_QUERIES: Readonly<Record<NameKind, string>> = {
 };
 
 function createNameLists(
-  read: (cypher: string, take: (row: Cell[]) => boolean, context: ToolContext) => Promise<unknown>,
+  read: (cypher: string, take: (row: Cell[]) => boolean, signal: AbortSignal) => Promise<unknown>,
 ): Database['listNames'] {
   const cache = new Map<NameKind, { names: readonly string[]; until: number }>();
-  return async (kind, context) => {
+  return async (kind, signal) => {
     const cached = cache.get(kind);
     if (cached && cached.until > performance.now()) return cached.names;
     const names: string[] = [];
-    await read(NAME_QUERIES[kind], ([name]) => names.push(String(name)) < MAX_NAMES, context);
+    await read(NAME_QUERIES[kind], ([name]) => names.push(String(name)) < MAX_NAMES, signal);
     names.sort();
     cache.set(kind, { names, until: performance.now() + NAMES_TTL_MS });
     return names;
   };
 }
 
-async function readAll(database: Database, cypher: string, context: ToolContext): Promise<Cell[][]> {
+async function readAll(database: Database, cypher: string, signal: AbortSignal): Promise<Cell[][]> {
   const rows: Cell[][] = [];
-  await database.read({ cypher }, (row) => rows.push(row) < 100, context);
+  await database.read({ cypher }, (row) => rows.push(row) < 100, signal);
   return rows;
 }
 

@@ -49,7 +49,7 @@ try {
   stopOnSignals(process, stop, (error) => logger.error({ err: error }, 'the end was not orderly'));
   void serving.ended.then(stop).then(() => process.exit(0));
   logger.info({ url: serving.url, transport: config.transport }, 'serving');
-  await database.describeRole({ signal: AbortSignal.timeout(ROLE_TIMEOUT_MS) }).then(
+  await database.describeRole(AbortSignal.timeout(ROLE_TIMEOUT_MS)).then(
     (role) => logger.info({ role }, 'database role'),
     (error: Error) => logger.warn({ reason: error.message }, 'Neo4j cannot be used yet; calls will fail until it can'),
   );

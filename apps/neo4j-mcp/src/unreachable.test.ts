@@ -10,7 +10,7 @@ test('a database that is not there is told within two seconds, without its addre
   t.after(() => absent.close());
   const started = performance.now();
   await assert.rejects(
-    absent.read({ cypher: 'RETURN 1' }, () => true, { signal: AbortSignal.timeout(20_000) }),
+    absent.read({ cypher: 'RETURN 1' }, () => true, AbortSignal.timeout(20_000)),
     {
       code: 'UNAVAILABLE',
       message: 'Neo4j cannot be reached.',
@@ -34,7 +34,7 @@ test('a host that takes connections but never answers is told within the same ti
   for (const round of [1, 2]) {
     const started = performance.now();
     const calls = Array.from({ length: 12 }, () =>
-      hanging.read({ cypher: 'RETURN 1' }, () => true, { signal: new AbortController().signal }),
+      hanging.read({ cypher: 'RETURN 1' }, () => true, new AbortController().signal),
     );
     for (const call of calls) await assert.rejects(call, { code: 'UNAVAILABLE' }, `round ${round}`);
     assert.ok(performance.now() - started < 2_500);

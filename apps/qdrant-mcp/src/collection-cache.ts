@@ -1,5 +1,4 @@
 /** Remembers collections for a few seconds, so that a search is one request and not two. */
-import type { ToolContext } from '@database-mcp/mcp-kit';
 import type { Collection } from './collection.ts';
 import type { Database } from './database.ts';
 
@@ -11,9 +10,9 @@ export interface CachedCollection {
 
 /** Looks collections up by name. */
 export interface CollectionCache {
-  get(name: string, context: ToolContext): Promise<CachedCollection>;
+  get(name: string, signal: AbortSignal): Promise<CachedCollection>;
   /** Asks Qdrant in any case. */
-  refresh(name: string, context: ToolContext): Promise<Collection>;
+  refresh(name: string, signal: AbortSignal): Promise<Collection>;
   forget(name: string): void;
 }
 
@@ -25,14 +24,14 @@ const MAX_ENTRIES = 500;
 export function createCollectionCache(database: Database): CollectionCache {
   const entries = new Map<string, { collection: Collection; until: number }>();
   const cache: CollectionCache = {
-    async get(name, context) {
+    async get(name, signal) {
       const entry = entries.get(name);
       if (entry && entry.until > performance.now()) return { collection: entry.collection, isFresh: false };
-      return { collection: await cache.refresh(name, context), isFresh: true };
+      return { collection: await cache.refresh(name, signal), isFresh: true };
     },
-    async refresh(name, context) {
+    async refresh(name, signal) {
       entries.delete(name);
-      const collection = await database.getCollection(name, context);
+      const collection = await database.getCollection(name, signal);
       // The oldest entry comes first in a Map.
       const [oldest] = entries.size >= MAX_ENTRIES ? entries.keys() : [];
       if (oldest !== undefined) entries.delete(oldest);

@@ -4,12 +4,7 @@
  */
 import { Pool, type Dispatcher } from 'undici';
 import { closestName, ToolError } from '@database-mcp/errors';
-import {
-  createDatabaseTelemetry,
-  type DatabaseTelemetry,
-  type OperationReport,
-  type ToolContext,
-} from '@database-mcp/mcp-kit';
+import { createDatabaseTelemetry, type DatabaseTelemetry, type OperationReport } from '@database-mcp/mcp-kit';
 import { NO_TELEMETRY, type Telemetry } from '@database-mcp/telemetry';
 import { toCollection, type Collection } from './collection.ts';
 import { describeRequest, type Operation } from './describe-statement.ts';
@@ -59,16 +54,16 @@ export interface DatabaseRole {
   access: string;
 }
 
-/** The operations that tools need. Each ends its request when the signal of the call is aborted. */
+/** The operations that tools need. Each ends its request when the signal, which is that of a call, is aborted. */
 export interface Database {
   /** All names, sorted. */
-  listCollections(context: ToolContext): Promise<string[]>;
+  listCollections(signal: AbortSignal): Promise<string[]>;
   /** Throws NOT_FOUND with the nearest name. */
-  getCollection(name: string, context: ToolContext): Promise<Collection>;
-  search(request: SearchRequest, context: ToolContext): Promise<Hit[]>;
+  getCollection(name: string, signal: AbortSignal): Promise<Collection>;
+  search(request: SearchRequest, signal: AbortSignal): Promise<Hit[]>;
   /** Payloads of the first points, whole floats told apart from integers. */
-  samplePayloads(collection: string, limit: number, context: ToolContext): Promise<JsonObject[]>;
-  describeRole(context: ToolContext): Promise<DatabaseRole>;
+  samplePayloads(collection: string, limit: number, signal: AbortSignal): Promise<JsonObject[]>;
+  describeRole(signal: AbortSignal): Promise<DatabaseRole>;
   /** Rejects when Qdrant cannot be used now. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -98,43 +93,43 @@ export function createDatabase(options: DatabaseOptions): Database {
   });
   const telemetry = openTelemetry(url, options, pool);
   const exchange = createSender(pool, base, options.apiKey);
-  const send: Send = (call, context) => {
+  const send: Send = (call, signal) => {
     const { operation, collection } = call;
     const describe = () => describeRequest(operation, collection);
-    return telemetry.observe({ context, operation, collection, describe }, (report) => exchange(call, context, report));
+    return telemetry.observe({ signal, operation, collection, describe }, (report) => exchange(call, signal, report));
   };
 
-  const listCollections = async (context: ToolContext): Promise<string[]> => {
-    const result = await send(LIST, context);
+  const listCollections = async (signal: AbortSignal): Promise<string[]> => {
+    const result = await send(LIST, signal);
     const collections = field(result, 'collections');
     if (!Array.isArray(collections)) throw notQdrantError('no list of collections');
     return collections.map((collection) => String(field(collection, 'name'))).toSorted();
   };
-  const onCollection = async (name: string, call: Call, context: ToolContext): Promise<Json> => {
+  const onCollection = async (name: string, call: Call, signal: AbortSignal): Promise<Json> => {
     try {
       const path = `/collections/${toPathSegment(name)}${call.path}`;
-      return await send({ ...call, path, collection: name }, context);
+      return await send({ ...call, path, collection: name }, signal);
     } catch (error) {
       if (!(error instanceof ToolError) || error.code !== 'NOT_FOUND') throw error;
-      const names = await listCollections(context).catch((): string[] => []);
+      const names = await listCollections(signal).catch((): string[] => []);
       throw names.includes(name) ? error : toUnknownCollection(name, names);
     }
   };
 
   return {
     listCollections,
-    getCollection: async (name, context) =>
-      toCollection(await onCollection(name, { operation: 'get_collection', method: 'GET', path: '' }, context)),
-    async search(request, context) {
+    getCollection: async (name, signal) =>
+      toCollection(await onCollection(name, { operation: 'get_collection', method: 'GET', path: '' }, signal)),
+    async search(request, signal) {
       const call: Call = {
         operation: 'query_points',
         method: 'POST',
         path: '/points/query',
         body: toSearchBody(request),
       };
-      return pointsOf(await onCollection(request.collection, call, context)).map(toHit);
+      return pointsOf(await onCollection(request.collection, call, signal)).map(toHit);
     },
-    async samplePayloads(collection, limit, context) {
+    async samplePayloads(collection, limit, signal) {
       const body = { limit, with_payload: true, with_vector: false };
       const call: Call = {
         operation: 'scroll_points',
@@ -143,10 +138,10 @@ export function createDatabase(options: DatabaseOptions): Database {
         body,
         wholeFloats: true,
       };
-      return pointsOf(await onCollection(collection, call, context)).map((point) => toHit(point).payload);
+      return pointsOf(await onCollection(collection, call, signal)).map((point) => toHit(point).payload);
     },
-    async describeRole(context) {
-      const about = await send({ operation: 'root', method: 'GET', path: '/', isBare: true }, context);
+    async describeRole(signal) {
+      const about = await send({ operation: 'root', method: 'GET', path: '/', isBare: true }, signal);
       return {
         server: String(field(about, 'title') ?? 'unknown'),
         version: String(field(about, 'version') ?? 'unknown'),
@@ -156,7 +151,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     async ping() {
       const limit = AbortSignal.timeout(PING_TIMEOUT_MS);
       // A probe is no work of anybody's, so nothing is told of it.
-      await exchange(LIST, { signal: limit }, {}).catch((error: unknown) => {
+      await exchange(LIST, limit, {}).catch((error: unknown) => {
         throw limit.aborted ? silentError(PING_TIMEOUT_MS, error) : error;
       });
     },
@@ -179,8 +174,8 @@ interface Call {
 
 const LIST: Call = { operation: 'get_collections', method: 'GET', path: '/collections' };
 
-type Send = (call: Call, context: ToolContext) => Promise<Json>;
-type Exchange = (call: Call, context: ToolContext, report: OperationReport) => Promise<Json>;
+type Send = (call: Call, signal: AbortSignal) => Promise<Json>;
+type Exchange = (call: Call, signal: AbortSignal, report: OperationReport) => Promise<Json>;
 
 function openTelemetry({ hostname, port, protocol }: URL, options: DatabaseOptions, pool: Pool): DatabaseTelemetry {
   const usual = protocol === 'https:' ? 443 : 80;
@@ -216,7 +211,7 @@ function createSender(pool: Pool, base: string, apiKey: string | undefined): Exc
     }
     return readAnswer(call, text);
   };
-  return async (call, { signal }, report) => {
+  return async (call, signal, report) => {
     try {
       const answer = await attempt(call, signal).catch((error: unknown) => {
         // Every call only reads, so that sending it again is harmless.

@@ -1,5 +1,4 @@
 /** Why a filter found nothing: most often because no payload has the key that it names. */
-import type { ToolContext } from '@database-mcp/mcp-kit';
 import { closestName } from '@database-mcp/errors';
 import type { Collection } from './collection.ts';
 import type { Database } from './database.ts';
@@ -14,14 +13,14 @@ export async function explainNoHits(
   name: string,
   collection: Collection,
   filter: JsonObject | undefined,
-  context: ToolContext,
+  signal: AbortSignal,
 ): Promise<string[]> {
   if (collection.points === 0) return ['The collection has no points.'];
   const keys = filter ? [...new Set(keysOf(filter))] : [];
   if (keys.length === 0) return [];
   const limit = Math.min(SAMPLE_POINTS, collection.maxLimit ?? Infinity);
   // The search itself is answered; what only explains it may fail.
-  const payloads = await database.samplePayloads(name, limit, context).catch((): JsonObject[] => []);
+  const payloads = await database.samplePayloads(name, limit, signal).catch((): JsonObject[] => []);
   if (payloads.length === 0) return [];
   const known = [
     ...summarisePayloads(payloads).map(({ key }) => key),

@@ -35,6 +35,7 @@ export function createCallScope({ timeoutMs, logger, telemetry, audit }: CallSco
       trace:
         observed?.span?.context ?? parseTraceparent(meta?.['traceparent'] ?? http?.req?.headers.get('traceparent')),
       observed,
+      span: observed?.span,
       audit,
       measureResult,
     };

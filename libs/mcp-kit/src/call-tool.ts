@@ -50,8 +50,7 @@ interface Outcome {
 async function runTool(tool: Tool, args: unknown, options: CallOptions): Promise<Outcome> {
   const parsed = tool.validate(args ?? {});
   if (!parsed.success) return failed(describeIssues(parsed.error, tool));
-  const span = options.observed?.span;
-  const outcome = await runBounded((signal) => tool.run(parsed.data, { signal, span }), options);
+  const outcome = await runBounded((signal) => tool.run(parsed.data, { signal }), options);
   const statement = options.audit ? await tool.describe(parsed.data) : undefined;
   if (outcome.kind === 'failed') return { ...failed(outcome.failure), statement };
   const { value } = outcome;

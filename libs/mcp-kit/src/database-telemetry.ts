@@ -4,7 +4,7 @@
  */
 import { ToolError } from '@database-mcp/errors';
 import { ATTRIBUTE, METRIC, type Span, type Telemetry, type Tracer } from '@database-mcp/telemetry';
-import type { ToolContext } from './define-tool.ts';
+import { callSpanOf } from './call-span.ts';
 import type { StatementDescription } from './statement-description.ts';
 
 /** The database that operations are made on. */
@@ -23,8 +23,8 @@ export interface DatabaseTarget {
 
 /** One operation, before it is made. */
 export interface DatabaseOperation {
-  /** Of the call that makes it. */
-  context: ToolContext;
+  /** Of the call that makes it, whose span becomes the parent. */
+  signal: AbortSignal;
   /** `db.operation.name`, of a closed set, where the interface of the database names its operations. */
   operation?: string;
   /** `db.collection.name`, where an operation has one by its form. */
@@ -62,7 +62,7 @@ export function createDatabaseTelemetry(target: DatabaseTarget, { tracer, metric
   return {
     async observe(operation, work) {
       const report: OperationReport = {};
-      const parent = operation.context.span;
+      const parent = tracer && callSpanOf(operation.signal);
       const span =
         tracer && parent?.isRecording ? await startSpan(tracer, parent, operation, target, shared) : undefined;
       if (!span && !durations) return work(report);

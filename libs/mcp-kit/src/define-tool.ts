@@ -1,6 +1,5 @@
 /** What a tool is. A database server writes one file per tool; everything around the call is {@link callTool}'s. */
 import { z } from 'zod';
-import type { Span } from '@database-mcp/telemetry';
 import type { StatementDescription } from './statement-description.ts';
 import type { TableResult } from './table-result.ts';
 
@@ -8,8 +7,6 @@ import type { TableResult } from './table-result.ts';
 export interface ToolContext {
   /** Aborted when the client goes away, cancels, or the deadline passes: the database must end the statement then. */
   signal: AbortSignal;
-  /** The span of the request: parent of what the call does. Undefined when no traces are exported. */
-  span?: Span | undefined;
 }
 
 /** Hints for the client; each must be decided, none has a default. */

@@ -64,8 +64,6 @@ const METHODS = new Set([
   'logging/setLevel',
   'subscriptions/listen',
 ]);
-/** Names that a client makes up are cut in the name of a span; its attribute holds more of them. */
-const MAX_NAME_CHARS = 128;
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
 const RESOURCE_NOT_FOUND = -32_002;
 /** Mistakes of the caller are no errors of a server (conventions for MCP, server span). */

@@ -111,10 +111,9 @@ async function run<T extends TableResult | string[]>(
 ): Promise<Done<T>> {
   const startedAt = performance.now();
   const refusal = options.audit?.refuse();
-  const span = options.observed?.span;
   const outcome: RunOutcome<T> = refusal
     ? { kind: 'failed', failure: refusal }
-    : await runBounded((signal) => work({ signal, span }), { ...options, name });
+    : await runBounded((signal) => work({ signal }), { ...options, name });
   const value = outcome.kind === 'done' ? outcome.value : undefined;
   const text = value === undefined ? '' : JSON.stringify(value);
   const withheld = reportCall(

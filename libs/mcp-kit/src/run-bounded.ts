@@ -1,7 +1,8 @@
 /** Runs the work of one request within its deadline, and turns whatever it throws into a failure that may be shown. */
 import { randomUUID } from 'node:crypto';
 import { ToolError, type Failure } from '@database-mcp/errors';
-import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
+import { LOG_FIELD, type Logger, type Span } from '@database-mcp/telemetry';
+import { setCallSpan } from './call-span.ts';
 
 /** After the deadline or a cancellation the database gets this long to end the statement before the call is answered. */
 const ABORT_GRACE_MS = 1_000;
@@ -13,6 +14,8 @@ export interface RunOptions {
   signal: AbortSignal;
   timeoutMs: number;
   logger: Logger;
+  /** Becomes the parent of what the work does. */
+  span?: Span | undefined;
 }
 
 /** What became of the work. */
@@ -24,6 +27,7 @@ export async function runBounded<T>(
   options: RunOptions,
 ): Promise<RunOutcome<T>> {
   const limit = createLimit(options.signal, options.timeoutMs);
+  if (options.span) setCallSpan(limit.signal, options.span);
   try {
     return { kind: 'done', value: await Promise.race([work(limit.signal), limit.overdue]) };
   } catch (error) {

@@ -82,10 +82,10 @@ function createTools(database: DatabaseTelemetry, onDescribe: () => void): Tool[
       input: z.strictObject({ sql: z.string() }),
       annotations,
       describe: () => ({ summary: 'SELECT country', text: 'SELECT ?' }),
-      run: ({ sql }, context) =>
+      run: ({ sql }, { signal }) =>
         database.observe(
           {
-            context,
+            signal,
             describe() {
               onDescribe();
               return { summary: 'SELECT country', text: 'SELECT ?' };
@@ -93,8 +93,8 @@ function createTools(database: DatabaseTelemetry, onDescribe: () => void): Tool[
           },
           async (report) => {
             if (sql === 'wait') {
-              await once(context.signal, 'abort');
-              throw context.signal.reason;
+              await once(signal, 'abort');
+              throw signal.reason;
             }
             if (sql === 'bug') throw new Error(`bug with ${sql}`);
             if (sql.startsWith('bad')) {

@@ -32,14 +32,14 @@ export function createGetRelationshipsTool(database: Database, limits: ResultLim
       limit: limitArgument(limits),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
-    async run({ node_id, limit }, context) {
+    async run({ node_id, limit }, { signal }) {
       const collector = createRowCollector({ ...limits, maxRows: limit });
       let isFound = false;
       const take = (row: Cell[]): boolean => {
         isFound = true;
         return row[0] === null || collector.push(row);
       };
-      const { columns } = await database.read({ cypher: CYPHER, params: { id: node_id } }, take, context);
+      const { columns } = await database.read({ cypher: CYPHER, params: { id: node_id } }, take, signal);
       if (!isFound) throw createUnknownNodeError(node_id);
       return tellHowToGoOn(
         collector.finish(columns),

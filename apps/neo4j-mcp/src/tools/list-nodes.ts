@@ -5,7 +5,6 @@ import {
   READ_ONLY_ANNOTATIONS,
   type ResultLimits,
   type Tool,
-  type ToolContext,
 } from '@database-mcp/mcp-kit';
 import { z } from 'zod';
 import type { Database, Statement } from '../database.ts';
@@ -27,11 +26,11 @@ export function createListNodesTool(database: Database, limits: ResultLimits): T
     }),
     annotations: READ_ONLY_ANNOTATIONS,
     describe: ({ label }) => describeStatement(toStatement(label).cypher),
-    async run({ label, limit }, context) {
+    async run({ label, limit }, { signal }) {
       const collector = createRowCollector({ ...limits, maxRows: limit });
-      const { columns } = await database.read(toStatement(label), collector.push, context);
+      const { columns } = await database.read(toStatement(label), collector.push, signal);
       const result = collector.finish(columns);
-      if (result.rowCount === 0) await assertLabelExists(label, database, context);
+      if (result.rowCount === 0) await assertLabelExists(label, database, signal);
       return tellHowToGoOn(result, 'For others use the query tool: MATCH (n:…) RETURN n ORDER BY … SKIP … LIMIT ….');
     },
   });
@@ -48,8 +47,8 @@ function toStatement(label: string): Statement {
   return { cypher, params: { label } };
 }
 
-async function assertLabelExists(label: string, database: Database, context: ToolContext): Promise<void> {
-  const labels = await database.listNames('label', context);
+async function assertLabelExists(label: string, database: Database, signal: AbortSignal): Promise<void> {
+  const labels = await database.listNames('label', signal);
   if (labels.includes(label)) return;
   const meant = closestName(label, labels);
   const known = labels.length > MAX_LABELS ? [...labels.slice(0, MAX_LABELS), '…'] : labels;

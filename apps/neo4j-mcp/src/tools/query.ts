@@ -27,12 +27,12 @@ export function createQueryTool(database: Database, limits: ResultLimits): Tool 
     }),
     annotations: READ_ONLY_ANNOTATIONS,
     describe: ({ cypher }) => describeStatement(cypher),
-    async run({ cypher, params, limit }, context) {
+    async run({ cypher, params, limit }, { signal }) {
       const collector = createRowCollector({ ...limits, maxRows: limit });
       const check = checkAccess.bind(undefined, cypher);
       const statement = { cypher, params: toParameters(params), check };
-      const { columns, remarks } = await database.read(statement, collector.push, context);
-      const notices = await createNotices(remarks, database, context);
+      const { columns, remarks } = await database.read(statement, collector.push, signal);
+      const notices = await createNotices(remarks, database, signal);
       return tellHowToGoOn(collector.finish(columns, { notices }), 'For others add ORDER BY, SKIP and LIMIT.');
     },
   });

@@ -33,10 +33,10 @@ export function createCollectionInfoTool(database: Database, limits: ResultLimit
     input: z.strictObject({ collection: z.string().min(1).max(255).describe('Collection or alias') }),
     annotations: READ_ONLY_ANNOTATIONS,
     describe: ({ collection }) => describeRequest('get_collection', collection),
-    async run({ collection: name }, context) {
-      const collection = await database.getCollection(name, context);
+    async run({ collection: name }, { signal }) {
+      const collection = await database.getCollection(name, signal);
       const limit = Math.min(SAMPLE_POINTS, collection.maxLimit ?? SAMPLE_POINTS);
-      const payloads = await database.samplePayloads(name, limit, context);
+      const payloads = await database.samplePayloads(name, limit, signal);
       const collector = createRowCollector(limits);
       for (const row of [...toCollectionRows(collection), ...toPayloadRows(payloads), ...toConfigRows(collection)]) {
         if (!collector.push(row)) break;

@@ -6,7 +6,6 @@ import {
   type Cell,
   type ResultLimits,
   type Tool,
-  type ToolContext,
 } from '@database-mcp/mcp-kit';
 import { z } from 'zod';
 import { describeVectors } from '../collection.ts';
@@ -30,14 +29,14 @@ export function createListCollectionsTool(database: Database, limits: ResultLimi
     description: 'Lists the Qdrant collections: name, number of points, vectors (name, size, distance) and status.',
     input: z.strictObject({}),
     annotations: READ_ONLY_ANNOTATIONS,
-    async run(_args, context) {
-      const names = await database.listCollections(context);
+    async run(_args, { signal }) {
+      const names = await database.listCollections(signal);
       const collector = createRowCollector(limits);
       let unreadable = 0;
       // One batch after the other, so that what does not fit the answer is never asked for.
       for (let start = 0; start < names.length; start += CONCURRENCY) {
         const batch = names.slice(start, start + CONCURRENCY);
-        const rows = await Promise.all(batch.map((name) => readRow(database, name, context)));
+        const rows = await Promise.all(batch.map((name) => readRow(database, name, signal)));
         const present = rows.filter((row) => row !== undefined);
         unreadable += present.filter((row) => row[3] === null).length;
         if (!present.every((row) => collector.push(row))) break;
@@ -49,9 +48,9 @@ export function createListCollectionsTool(database: Database, limits: ResultLimi
 }
 
 /** The row of a collection, with nulls when it may not be read, or undefined when it is gone meanwhile. */
-async function readRow(database: Database, name: string, context: ToolContext): Promise<Cell[] | undefined> {
+async function readRow(database: Database, name: string, signal: AbortSignal): Promise<Cell[] | undefined> {
   try {
-    const collection = await database.getCollection(name, context);
+    const collection = await database.getCollection(name, signal);
     return [name, toCell(collection.points), describeVectors(collection), toCell(collection.status)];
   } catch (error) {
     if (error instanceof ToolError && error.code === 'NOT_FOUND') return undefined;

@@ -6,7 +6,6 @@ import {
   type ResultLimits,
   type TableResult,
   type Tool,
-  type ToolContext,
 } from '@database-mcp/mcp-kit';
 import { z } from 'zod';
 import { validateFilter } from '../access-policy.ts';
@@ -48,14 +47,13 @@ export function createSearchTool(database: Database, limits: ResultLimits): Tool
     }),
     annotations: READ_ONLY_ANNOTATIONS,
     describe: ({ collection, filter }) => describeSearch(collection, filter),
-    async run({ collection: name, query_vector: numbers, limit, filter: given, using }, context) {
+    async run({ collection: name, query_vector: numbers, limit, filter: given, using }, { signal }) {
       const filter = readFilter(given);
-      const { collection, vector, notices } = await findVector(cache, name, using, numbers, context);
+      const { collection, vector, notices } = await findVector(cache, name, using, numbers, signal);
       const request = { collection: name, vector: numbers, using: vector.name, filter, withPayload: true };
       try {
-        const found = await fetchHits(database, request, { limit, strictLimit: collection.maxLimit }, context);
-        if (found.hits.length === 0)
-          notices.push(...(await explainNoHits(database, name, collection, filter, context)));
+        const found = await fetchHits(database, request, { limit, strictLimit: collection.maxLimit }, signal);
+        if (found.hits.length === 0) notices.push(...(await explainNoHits(database, name, collection, filter, signal)));
         else if (isAscending(vector)) notices.push(`${vector.distance} distance: a lower score is nearer.`);
         return toResult(found, notices, limits);
       } catch (error) {
@@ -86,9 +84,9 @@ async function findVector(
   name: string,
   using: string | undefined,
   numbers: readonly number[],
-  context: ToolContext,
+  signal: AbortSignal,
 ): Promise<FoundVector> {
-  const { collection, isFresh } = await cache.get(name, context);
+  const { collection, isFresh } = await cache.get(name, signal);
   const choice = chooseVector(name, collection, using);
   const failure = choice.kind === 'refused' ? choice.failure : validateVector(name, choice.vector, numbers);
   if (choice.kind === 'chosen' && !failure) {
@@ -97,7 +95,7 @@ async function findVector(
   }
   if (!isFresh) {
     cache.forget(name);
-    return findVector(cache, name, using, numbers, context);
+    return findVector(cache, name, using, numbers, signal);
   }
   throw new ToolError(failure ?? { code: 'INTERNAL', message: 'No vector was chosen.' });
 }
@@ -114,16 +112,16 @@ async function fetchHits(
   database: Database,
   request: Omit<SearchRequest, 'limit'>,
   { limit, strictLimit = Infinity }: { limit: number; strictLimit: number | undefined },
-  context: ToolContext,
+  signal: AbortSignal,
 ): Promise<Found> {
   let count = Math.min(limit + 1, strictLimit);
   for (;;) {
     try {
-      const hits = await database.search({ ...request, limit: count }, context);
+      const hits = await database.search({ ...request, limit: count }, signal);
       if (count > limit) return { hits: hits.slice(0, limit), hasMore: hits.length > limit, notice: undefined };
       if (hits.length < count) return { hits, hasMore: false, notice: undefined };
       const beyond = { ...request, limit: 1, offset: count, withPayload: false };
-      const hasMore = (await database.search(beyond, context)).length > 0;
+      const hasMore = (await database.search(beyond, signal)).length > 0;
       const why = count === strictLimit ? 'strict mode of the collection allows no more' : 'more would be too large';
       return { hits, hasMore, notice: hasMore ? `Only ${count} points were fetched: ${why}.` : undefined };
     } catch (error) {
