@@ -55,8 +55,11 @@ export interface DatabaseTelemetry {
   observePool(read: () => PoolState): void;
 }
 
+const OFF: DatabaseTelemetry = { observe: (_operation, work) => work({}), observePool() {} };
+
 /** Creates the observer of one database. */
 export function createDatabaseTelemetry(target: DatabaseTarget, { tracer, metrics }: Telemetry): DatabaseTelemetry {
+  if (!tracer && !metrics) return OFF;
   const durations = metrics?.histogram(METRIC.DATABASE_DURATION);
   const shared = toShared(target);
   return {
