@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { Client, Connection, Pool, type ClientConfig, type PoolClient } from 'pg';
-import type { Column, SourceCell } from '@database-mcp/mcp-kit';
+import type { Column, PoolState, SourceCell } from '@database-mcp/mcp-kit';
 import { createTypeNames } from './column-types.ts';
 import { createCheckout, discardIdle } from './connection/checkout.ts';
 import { MessageGuard } from './connection/message-guard.ts';
@@ -83,6 +83,8 @@ export interface Database {
   write(plan: WritePlan, signal: AbortSignal): Promise<WriteAnswer>;
   /** Resolves when the database answers, or when all connections are at work, which shows the same. */
   ping(signal: AbortSignal): Promise<void>;
+  /** The connections at this moment. */
+  poolState(): PoolState;
   close(): Promise<void>;
 }
 
@@ -229,6 +231,12 @@ export function createDatabase(options: DatabaseOptions): Database {
     async ping(signal) {
       if (working < pool.options.max) await read({ sql: 'SELECT 1' }, { maxRows: 1, push: () => true }, signal);
     },
+    poolState: () => ({
+      used: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      pending: pool.waitingCount,
+      max: pool.options.max,
+    }),
     close: () => (closing ??= pool.end()),
   };
 }

@@ -2,11 +2,12 @@
 import { ConfigError } from '@database-mcp/config';
 import { serveMcp } from '@database-mcp/mcp-kit';
 import { stopOnSignals } from '@database-mcp/service';
-import { createLogger } from '@database-mcp/telemetry';
+import { createLogger, startTelemetry } from '@database-mcp/telemetry';
 import manifest from '../package.json' with { type: 'json' };
 import { describeConfig, loadConfig } from './config.ts';
 import type { Target } from './connection/target.ts';
 import { createDatabase, type Database } from './database.ts';
+import { observeDatabase } from './observed-database.ts';
 import { checkReadiness } from './readiness.ts';
 import { createResourceTemplates } from './resources.ts';
 import { createReplicatedDatabase } from './replica.ts';
@@ -27,8 +28,16 @@ try {
   const config = loadConfig({ env: process.env, argv });
   const logger = await createLogger({ service: NAME, level: config.logLevel, pretty: process.stderr.isTTY === true });
   logger.info({ config: describeConfig(config) }, 'starting');
+  const telemetry = await startTelemetry({
+    service: NAME,
+    version: manifest.version,
+    host: config.host,
+    settings: config,
+    logger,
+  });
+  const onConnectionLost = (reason: string): void => logger.warn(reason);
   const open = (target: Target): Database =>
-    createDatabase({ ...config, target, applicationName: NAME, onConnectionLost: (reason) => logger.warn(reason) });
+    observeDatabase(createDatabase({ ...config, target, applicationName: NAME, onConnectionLost }), target, telemetry);
   const primary = open(config.target);
   const database = config.replica
     ? createReplicatedDatabase({
@@ -54,10 +63,12 @@ try {
     ready: () => checkReadiness(database),
     stdio: { input: process.stdin, output: process.stdout },
     logger,
+    telemetry,
   });
   const stop = async (): Promise<void> => {
     await serving.close();
     await database.close();
+    await telemetry.close();
   };
   stopOnSignals(process, stop, (error) => logger.error({ err: error }, 'the end was not orderly'));
   void serving.ended.then(stop).then(() => process.exit(0));

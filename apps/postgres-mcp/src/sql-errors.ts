@@ -75,6 +75,13 @@ function timeoutError(deadlineMs: number): ToolError {
   });
 }
 
+/** The SQLSTATE of an error that was mapped. */
+export function stateOf(error: unknown): string | undefined {
+  const { code = '' } = ((error instanceof ToolError ? error.cause : error) ?? {}) as PostgresError;
+  // EPIPE has five letters too.
+  return /^(?!E[A-Z]{4}$)[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
 function toStatementError(
   error: PostgresError,
   state: string,

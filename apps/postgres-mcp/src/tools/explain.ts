@@ -12,6 +12,7 @@ import {
 } from '@database-mcp/mcp-kit';
 import { readRows, suggestRelation } from '../catalog.ts';
 import type { Database } from '../database.ts';
+import { describeStatement } from '../describe-statement.ts';
 import { compactPlan } from '../plan/compact-plan.ts';
 import { findPlanFacts, flatten, type PlanContext } from '../plan/plan-facts.ts';
 import { readPlan, type Plan } from '../plan/read-plan.ts';
@@ -38,6 +39,7 @@ export function createExplainTool(database: Database, guard: StatementGuard, lim
       analyze: z.boolean().default(false).describe('Run it and measure'),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
+    describe: ({ sql }) => describeStatement(sql),
     async run({ sql, params = [], analyze }, { signal }) {
       if (/^(?:\s|--.*\n|\/\*[^]*?\*\/)*explain\b/i.test(sql)) throw alreadyExplained();
       const { parameters } = await guard.checkReading(sql, signal);

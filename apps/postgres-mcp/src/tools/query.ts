@@ -10,6 +10,7 @@ import {
 import { suggestRelation } from '../catalog.ts';
 import { judgeContinuation, readCursor, toCursor, type Continued } from '../continuation.ts';
 import type { Database } from '../database.ts';
+import { describeStatement } from '../describe-statement.ts';
 import { nameLockHolders } from '../lock-holders.ts';
 import type { StatementGuard } from '../statement-guard.ts';
 import { checkParameterCount } from './parameter-count.ts';
@@ -39,6 +40,7 @@ export function createQueryTool(database: Database, guard: StatementGuard, limit
       cursor: z.string().max(MAX_CURSOR_CHARACTERS).optional().describe('next of the answer before: the rows after it'),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
+    describe: ({ sql }) => describeStatement(sql),
     async run({ sql, params = [], limit, cursor }, { signal }) {
       const { parameters } = await guard.checkReading(sql, signal);
       checkParameterCount(parameters, params.length);
