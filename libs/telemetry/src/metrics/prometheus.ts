@@ -31,7 +31,9 @@ export function toPrometheusText(
 export function toPrometheusName({ name, unit }: MetricDefinition, kind: MetricSnapshot['kind']): string {
   // `1` is no unit of a counter, and what stands in braces is no unit at all.
   const suffix = kind === 'counter' && unit === '1' ? '' : (UNIT_SUFFIX[unit] ?? '');
-  return `${toIdentifier(name)}${suffix}${kind === 'counter' ? '_total' : ''}`;
+  const full = `${toIdentifier(name)}${suffix}${kind === 'counter' ? '_total' : ''}`;
+  // The ends of a histogram's series are not allowed in other names (promtool check metrics).
+  return kind === 'gauge' && /_(?:count|sum|bucket)$/.test(full) ? `${full}_current` : full;
 }
 
 function toText(snapshot: MetricSnapshot): string {
