@@ -128,3 +128,10 @@ test('the highest parameter is found wherever it stands', async () => {
   assert.ok(verdict.kind === 'allowed');
   assert.equal(verdict.parameters, 7);
 });
+
+test('invisible characters are found beside form feeds and other control characters', async () => {
+  assert.equal((await classifyStatement("SELECT\f'\u200b\v\x01'\r\n")).kind, 'allowed');
+  const verdict = await classifyStatement("SELECT\f'\v\x01', na\u200bme");
+  assert.ok(verdict.kind === 'refused');
+  assert.equal(verdict.where, 'line 1, column 16');
+});

@@ -62,7 +62,8 @@ export function scanSql(sql: string): SqlToken[] | undefined {
   const text = toPointer(parser, sql);
   const result = parser._wasm_scan(text);
   try {
-    const answer = parser.UTF8ToString(result);
+    // It leaves form feeds and the like in its strings as they are, which JSON does not allow.
+    const answer = parser.UTF8ToString(result).replaceAll(/\p{Cc}/gu, ' ');
     // In place of JSON there is the message of an error, such as an open string.
     return answer.startsWith('{') ? (JSON.parse(answer) as { tokens: SqlToken[] }).tokens : undefined;
   } finally {
