@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { startPostgres, type EmbeddedPostgres } from '@database-mcp/embedded';
 import { ToolError, toErrorText } from '@database-mcp/errors';
 import type { Cell, TableResult, Tool } from '@database-mcp/mcp-kit';
+import { waitFor } from '@database-mcp/testing';
 import { Client } from 'pg';
 import { MessageGuard } from './connection/message-guard.ts';
 import { toCursor } from './continuation.ts';
@@ -112,12 +113,22 @@ test('rows that were given are passed over by Postgres and are not sent again', 
   assert.ok(bytes() < 50_000, `${bytes()} bytes`);
 });
 
+test('an answer that would take too much from the database ends early, with its columns and a way on', async () => {
+  await admin.query("CREATE TYPE mood AS ENUM ('ok')");
+  const sql = "SELECT n, repeat('x', 7500000), 'ok'::mood AS mood FROM generate_series(1, 40) AS n ORDER BY n";
+  const first = await call({ sql });
+  assert.deepEqual(first.columns.map(({ type }) => type), ['integer', 'text', 'mood']); // prettier-ignore
+  assert.ok(first.rowCount > 5 && first.rowCount < 15, String(first.rowCount));
+  assert.equal(first.truncated, true);
+  assert.match(first.notices?.join(' ') ?? '', /Reading stopped after 64 MiB from the database; there is more/);
+  const second = await call({ sql, limit: 1, cursor: first.next });
+  assert.deepEqual(second.rows[0]?.[0], first.rowCount + 1);
+});
+
 test('between the pages no transaction and no cursor is left open', async () => {
   await call({ sql: 'SELECT id FROM item ORDER BY id', limit: 5, cursor: toCursor({ sql: 'SELECT id FROM item ORDER BY id', params: [] }, 5) }); // prettier-ignore
-  const { rows } = await admin.query(
-    "SELECT state FROM pg_stat_activity WHERE application_name = 'int-test' AND state <> 'idle'",
-  );
-  assert.deepEqual(rows, []);
+  const busy = "SELECT state FROM pg_stat_activity WHERE application_name = 'int-test' AND state <> 'idle'";
+  await waitFor(async () => (await admin.query(busy)).rowCount === 0, { what: 'rest' });
   assert.deepEqual((await call({ sql: 'SELECT name FROM pg_cursors WHERE name <> $1', params: [''] })).rows, []);
 });
 

@@ -101,6 +101,9 @@ const SESSION_SQL = `
 const LATE_DOUBT_MS = 350;
 const DOUBT_MS = 3_000;
 
+/** A connection that was dead already is told as such by then. */
+const QUICK_LOSS_MS = 250;
+
 /** The driver's connection with its undocumented parts. */
 interface DriverConnection extends EventEmitter, Omit<ProtocolConnection, 'stream' | 'once' | 'off'> {
   readonly stream: Socket;
@@ -182,13 +185,16 @@ export function createDatabase(options: DatabaseOptions): Database {
       const client = await checkout.take(signal);
       const idleSince = returnedAt.get(client);
       const lease = toLease(client, idleSince);
+      const sentAt = performance.now();
       working++;
       try {
         signal.throwIfAborted();
         return await work(lease);
       } catch (error) {
-        const isDead = idleSince !== undefined && !lease.isOpen && isConnectionError(error);
-        if (!isDead || isRetry || signal.aborted) throw error;
+        // Without a probe only the time tells whether the connection was dead or the statement broke it.
+        const isQuick = lease.isStale || performance.now() - sentAt < QUICK_LOSS_MS;
+        const wasDead = idleSince !== undefined && !lease.isOpen && isConnectionError(error) && isQuick;
+        if (!wasDead || isRetry || signal.aborted) throw error;
       } finally {
         // Not awaited: the answer is complete, and nobody gets the connection before it is clean.
         void giveBack(client, lease, signal.aborted);
