@@ -191,9 +191,7 @@ export function createDatabase(options: DatabaseOptions): Database {
         signal.throwIfAborted();
         return await work(lease);
       } catch (error) {
-        // Without a probe only the time tells whether the connection was dead or the statement broke it.
-        const isQuick = lease.isStale || performance.now() - sentAt < QUICK_LOSS_MS;
-        const wasDead = idleSince !== undefined && !lease.isOpen && isConnectionError(error) && isQuick;
+        const wasDead = idleSince !== undefined && isConnectionError(error) && wasDeadBefore(lease, sentAt);
         if (!wasDead || isRetry || signal.aborted) throw error;
       } finally {
         // Not awaited: the answer is complete, and nobody gets the connection before it is clean.
@@ -283,6 +281,11 @@ function createWrite({ withConnection, read, context }: WriteParts): Database['w
       throw toReadError(error, plan.statement, time);
     }
   };
+}
+
+/** Without a probe only the time tells whether a connection was dead or the statement broke it. */
+function wasDeadBefore(lease: Lease, sentAt: number): boolean {
+  return !lease.isOpen && (lease.isStale || performance.now() - sentAt < QUICK_LOSS_MS);
 }
 
 function toLease(client: PoolClient, idleSince: number | undefined): Lease {
