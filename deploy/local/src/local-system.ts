@@ -62,9 +62,11 @@ async function startServers(
 ): Promise<BannerRow[]> {
   const wanted = SERVERS.flatMap(({ kind, offset }) => {
     const database = running.find((candidate) => candidate.kind === kind);
-    return database ? [{ database, port: gatewayPort + offset }] : [];
+    return database ? [{ database, port: gatewayPort + offset, own: shiftMetricsPort(env, offset) }] : [];
   });
-  const results = await Promise.allSettled(wanted.map(({ database, port }) => startServer(database, port, env, say)));
+  const results = await Promise.allSettled(
+    wanted.map(({ database, port, own }) => startServer(database, port, own, say)),
+  );
   const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   stops.push(async () => void (await Promise.all(started.map((server) => server.stop()))));
   const failure = results.find((result) => result.status === 'rejected');
@@ -116,7 +118,16 @@ function ownSettings(port: number, env: NodeJS.ProcessEnv): Record<string, strin
     MCP_PORT: String(port),
     MCP_INSTANCE: '',
     LOG_LEVEL: env['LOG_LEVEL'] ?? 'error',
+    MCP_METRICS_PORT: env['MCP_METRICS_PORT'] ?? '',
+    // Each process has a name of its own in traces and metrics.
+    OTEL_SERVICE_NAME: '',
   };
+}
+
+/** The gateway takes the port that is named, the servers the next three, as with the ports of MCP. */
+function shiftMetricsPort(env: NodeJS.ProcessEnv, offset: number): NodeJS.ProcessEnv {
+  const port = Number(env['MCP_METRICS_PORT']);
+  return port > 0 ? { ...env, MCP_METRICS_PORT: String(port + offset) } : env;
 }
 
 /** JSON is YAML too, and quotes names and URLs safely. */

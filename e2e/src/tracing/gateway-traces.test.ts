@@ -239,7 +239,7 @@ test('the trace of a call through a gateway process', async (t) => {
     },
   );
 
-  await t.test('a bridged legacy upstream: the same tree, and the context in _meta', async () => {
+  await t.test('a bridged legacy upstream: the same tree, and the context in _meta and headers', async () => {
     const { traceId, traceparent } = freshTrace();
     const answered = await callTool(url, 'modern', 'old_fail', { meta: { traceparent, baggage: 'b=1' } });
     assert.equal(answered.status, 200);
@@ -247,8 +247,11 @@ test('the trace of a call through a gateway process', async (t) => {
     assert.equal(client.attributes['mcp.upstream.name'], 'old');
     assert.equal(client.attributes['error.type'], 'tool_error');
     assert.equal(server.attributes['error.type'], 'tool_error');
-    const sent = upstreams.get('old')?.callOf('fail').message.params?._meta;
-    assert.deepEqual(sent, { traceparent: `00-${traceId}-${client.spanId}-01`, baggage: 'b=1' });
+    const { headers, message } = upstreams.get('old')?.callOf('fail') ?? assert.fail();
+    const sent = message.params?._meta;
+    const own = `00-${traceId}-${client.spanId}-01`;
+    assert.deepEqual(sent, { traceparent: own, baggage: 'b=1' });
+    assert.deepEqual([headers['traceparent'], headers['baggage']], [own, 'b=1']);
   });
 
   await t.test('tools/list is answered from the catalogue, whose refreshes are traces of their own', async () => {

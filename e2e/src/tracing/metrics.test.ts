@@ -39,6 +39,7 @@ test('the metrics port gives valid Prometheus text of everything that is measure
   const ofServer = {
     mcp_method_name: 'tools/call',
     gen_ai_operation_name: 'execute_tool',
+    mcp_protocol_version: '2026-07-28',
   };
   const count = (labels: Record<string, string>): number =>
     sampleOf(samples, 'mcp_server_operation_duration_seconds_count', { ...ofServer, ...labels });

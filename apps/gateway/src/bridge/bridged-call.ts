@@ -5,6 +5,7 @@
 import { CLIENT_CAPABILITIES_META_KEY, LOG_LEVEL_META_KEY } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { ASK_NOTHING, ASKING_METHODS, toAskKey, type AskKey } from '../asks/client-capabilities.ts';
+import { pickTraceHeaders } from '../observe/propagation.ts';
 import { isObject, MODERN_VERSION, type Era, type JsonObject } from '../edge/classify.ts';
 import { findValue, splice } from '../json-spans.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
@@ -40,6 +41,8 @@ export interface Asked {
   canAsk: AskKey;
   /** The legacy client that can be asked. */
   client?: AskableClient;
+  /** Headers that say to which trace it belongs, when it is traced. */
+  traceHeaders?: Readonly<Record<string, string>>;
   body: Buffer;
 }
 
@@ -81,6 +84,7 @@ export function readAsked(request: UpstreamRequest): Asked {
     version,
     canAsk: canDo !== undefined && ASKING_METHODS.has(method) ? canDo : ASK_NOTHING,
     client: request.client,
+    traceHeaders: request.origin?.span && pickTraceHeaders(headers),
     body,
   };
 }

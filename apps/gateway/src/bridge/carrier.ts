@@ -21,8 +21,11 @@ export interface CarrierEvents {
 export interface Carrier {
   /** Resolves when messages can be sent; rejects with a {@link CarrierError}. */
   open(): Promise<void>;
-  /** Sends one message; `requestId` when it is a request, whose end is then told by a message or by `lost`. */
-  send(text: Buffer, requestId?: number): void;
+  /**
+   * Sends one message; `requestId` when it is a request, whose end is then told by a message or by `lost`. `headers` go
+   * with it where the transport has such.
+   */
+  send(text: Buffer, requestId?: number, headers?: Readonly<Record<string, string>>): void;
   /** The handshake is done, in this revision; resolves when messages outside of requests can be received, or never will. */
   agreed(version: string): Promise<void> | void;
   /** Nobody waits for this answer any more. */

@@ -107,7 +107,7 @@ export class LegacySession implements AskingSession {
         if (!this.#options.onLost(this, call, failure)) call.fail(failure);
       },
     });
-    this.#carrier.send(toLegacyRequest(call.body, id), id);
+    this.#carrier.send(toLegacyRequest(call.body, id), id, call.leg?.asked.traceHeaders);
   }
 
   /** Passes a notification on. */

@@ -80,12 +80,12 @@ class SseCarrier implements Carrier {
     this.#headers['mcp-protocol-version'] = version;
   }
 
-  send(text: Buffer, requestId?: number): void {
+  send(text: Buffer, requestId?: number, more?: Readonly<Record<string, string>>): void {
     if (this.#messagePath === undefined || this.#isClosed) return;
     const fail = (failure: CallFailure): void => {
       if (requestId !== undefined) this.#events.lost(requestId, failure);
     };
-    const headers = { ...this.#headers, 'content-type': 'application/json' };
+    const headers = { ...more, ...this.#headers, 'content-type': 'application/json' };
     exchange(
       this.#pool,
       { path: this.#messagePath, method: 'POST', headers, body: text },

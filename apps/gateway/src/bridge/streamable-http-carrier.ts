@@ -51,7 +51,7 @@ class StreamableHttpCarrier implements Carrier {
     });
   }
 
-  send(text: Buffer, requestId?: number): void {
+  send(text: Buffer, requestId?: number, more?: Readonly<Record<string, string>>): void {
     const fail = (failure: CallFailure): void => {
       if (requestId === undefined || !this.#running.delete(requestId)) return;
       this.#events.lost(requestId, failure);
@@ -71,6 +71,7 @@ class StreamableHttpCarrier implements Carrier {
     );
     let status = 0;
     const headers = {
+      ...more,
       ...this.#headers,
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',

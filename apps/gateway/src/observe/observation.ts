@@ -8,6 +8,7 @@ import {
   type Logger,
   type Span,
 } from '@database-mcp/telemetry';
+import { LEGACY_VERSIONS, MODERN_VERSION } from '../edge/classify.ts';
 import type { Origin, Target } from './origin.ts';
 import { serverErrorType, type Outcome } from './outcome.ts';
 import { cutClientText } from './shared-attributes.ts';
@@ -99,14 +100,18 @@ export function endSpan(span: Span, outcome: Outcome, errorType: string | undefi
   span.end();
 }
 
+/** Revisions that are served; others are not told in labels. */
+const REVISIONS: ReadonlySet<unknown> = new Set([MODERN_VERSION, ...LEGACY_VERSIONS]);
+
 /** Labels of the duration metrics; all of closed sets. */
 export function toLabels(origin: Origin, errorType: string | undefined): Record<string, string | undefined> {
-  const { method, target } = origin;
+  const { method, target, protocolVersion } = origin;
   return {
     [ATTRIBUTE.METHOD]: method,
     [ATTRIBUTE.TOOL]: target?.kind === 'tool' ? toolLabel(origin) : undefined,
     [ATTRIBUTE.PROMPT]: target?.kind === 'prompt' && target.isListed ? target.name : undefined,
     [ATTRIBUTE.OPERATION]: target?.kind === 'tool' ? EXECUTE_TOOL : undefined,
+    [ATTRIBUTE.PROTOCOL_VERSION]: REVISIONS.has(protocolVersion) ? protocolVersion : undefined,
     [ATTRIBUTE.ERROR_TYPE]: errorType,
   };
 }

@@ -18,6 +18,7 @@ export interface InboundContext {
 const TRACEPARENT = 'traceparent';
 const TRACESTATE = 'tracestate';
 const BAGGAGE = 'baggage';
+const TRACE_HEADERS: ReadonlySet<string> = new Set([TRACEPARENT, TRACESTATE, BAGGAGE]);
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
@@ -49,6 +50,11 @@ export function injectContext(
   delete headers[BAGGAGE];
   for (const [name, value] of members) headers[name] = value;
   return { ...request, body: injectMeta(request.body, members), headers };
+}
+
+/** The headers that {@link injectContext} has set. */
+export function pickTraceHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => TRACE_HEADERS.has(name)));
 }
 
 /** `_meta` with these members; without it, or without `params`, they are made. */
