@@ -27,6 +27,8 @@ export function observeDatabase(
       observer.observe({ signal, describe: () => describe(statement) }, (report) =>
         database.read(statement, countRows(sink, report), signal),
       ),
+    write: (plan, signal) =>
+      observer.observe({ signal, describe: () => describe(plan.statement) }, () => database.write(plan, signal)),
   };
 }
 

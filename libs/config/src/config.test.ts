@@ -58,6 +58,13 @@ test('prints hide secrets and passwords in URLs', () => {
     MCP_PORT: 1,
     POSTGRES_URL: '***',
   });
+  const endpoint = { endpoint: { env: 'OTEL_EXPORTER_OTLP_ENDPOINT', schema: z.string() } };
+  assert.deepEqual(redactSettings(endpoint, { endpoint: 'http://u:secret@h:1/p' }), {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://u:***@h:1/p',
+  });
+  assert.deepEqual(redactSettings(endpoint, { endpoint: 'http://h:1/p?a=b' }), {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://h:1/p?a=b',
+  });
   assert.equal(redactUrl('http://u:secret@h:1/p?token=x'), 'http://u:***@h:1/p?***');
   assert.equal(redactUrl('secret'), '(hidden)');
 });

@@ -9,7 +9,7 @@ export function redactUrl(text: string): string {
   return url.href;
 }
 
-/** The effective settings by variable name, fit for the log: secrets are `***`, absent ones are left out. */
+/** The effective settings by variable name, fit for the log: secrets and passwords in URLs are `***`, absent ones are left out. */
 export function redactSettings(
   table: Record<string, Setting>,
   values: Record<string, unknown>,
@@ -17,7 +17,12 @@ export function redactSettings(
   const shown: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(table)) {
     if (values[key] === undefined) continue;
-    shown[setting.env] = setting.secret ? '***' : values[key];
+    shown[setting.env] = setting.secret ? '***' : hidePassword(values[key]);
   }
   return shown;
+}
+
+function hidePassword(value: unknown): unknown {
+  const url = typeof value === 'string' ? URL.parse(value) : null;
+  return url?.password ? redactUrl(url.href) : value;
 }

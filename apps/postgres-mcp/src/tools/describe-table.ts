@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineTool, READ_ONLY_ANNOTATIONS, type ResultLimits, type Tool } from '@database-mcp/mcp-kit';
+import { defineTool, READ_ONLY_ANNOTATIONS, toSummary, type ResultLimits, type Tool } from '@database-mcp/mcp-kit';
 import { findRelation } from '../catalog.ts';
 import type { Database } from '../database.ts';
 import { describeTable } from '../table-description.ts';
@@ -15,6 +15,9 @@ export function createDescribeTableTool(database: Database, limits: ResultLimits
       schema: z.string().min(1).optional(),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
+    describe: ({ table, schema }) => ({
+      summary: toSummary('describe', [schema === undefined ? table : `${schema}.${table}`]),
+    }),
     async run({ table, schema }, { signal }) {
       return await describeTable(database, await findRelation(database, table, schema, signal), limits, signal);
     },

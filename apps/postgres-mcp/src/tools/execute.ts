@@ -3,6 +3,7 @@ import { ToolError } from '@database-mcp/errors';
 import { createRowCollector, defineTool, type ResultLimits, type TableResult, type Tool } from '@database-mcp/mcp-kit';
 import { suggestRelation } from '../catalog.ts';
 import type { Database, WriteAnswer } from '../database.ts';
+import { describeStatement } from '../describe-statement.ts';
 import type { StatementGuard } from '../statement-guard.ts';
 import { CONFIRM_WITHIN_MS, type Confirmations, type RehearsedWrite } from '../write/confirmation.ts';
 import {
@@ -47,6 +48,12 @@ export function createExecuteTool(database: Database, options: ExecuteOptions): 
       confirm: z.string().max(200).optional(),
     }),
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+    describe: async ({ sql, confirm }) => {
+      const statement = await describeStatement(sql);
+      return confirm === undefined
+        ? { ...statement, summary: `rehearsal of ${statement.summary ?? 'a statement'}` }
+        : statement;
+    },
     async run({ sql, params = [], confirm }, { signal }) {
       const write = await options.guard.checkWriting(sql, signal);
       checkParameterCount(write.parameters, params.length);
