@@ -235,12 +235,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     async ping(signal) {
       if (working < pool.options.max) await read({ sql: 'SELECT 1' }, { maxRows: 1, push: () => true }, signal);
     },
-    poolState: () => ({
-      used: pool.totalCount - pool.idleCount,
-      idle: pool.idleCount,
-      pending: pool.waitingCount,
-      max: pool.options.max,
-    }),
+    poolState: () => toPoolState(pool),
     close: () => (closing ??= pool.end()),
   };
 }
@@ -286,6 +281,10 @@ function createWrite({ withConnection, read, context }: WriteParts): Database['w
 /** Without a probe only the time tells whether a connection was dead or the statement broke it. */
 function wasDeadBefore(lease: Lease, sentAt: number): boolean {
   return !lease.isOpen && (lease.isStale || performance.now() - sentAt < QUICK_LOSS_MS);
+}
+
+function toPoolState({ totalCount, idleCount, waitingCount, options: { max } }: Pool): PoolState {
+  return { used: totalCount - idleCount, idle: idleCount, pending: waitingCount, max };
 }
 
 function toLease(client: PoolClient, idleSince: number | undefined): Lease {
