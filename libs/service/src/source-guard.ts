@@ -20,11 +20,11 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 export function checkSource(headers: IncomingHttpHeaders, rules: SourceRules): string | undefined {
   const host = headers.host;
   if (host === undefined || !isAllowedHost(host, rules)) {
-    return `Host ${JSON.stringify(host ?? '')} is not served here. Use localhost, or add the name to the allowed hosts (MCP_ALLOWED_HOSTS).`;
+    return `Host ${JSON.stringify(host ?? '')} is not served here. Use localhost, or add the name to the allowed hosts (allowedHosts in gateway.yaml; MCP_ALLOWED_HOSTS of a server).`;
   }
   const origin = headers.origin;
   if (origin !== undefined && !isAllowedOrigin(origin, rules)) {
-    return `Origin ${JSON.stringify(origin)} is not allowed. Add it to the allowed origins (MCP_ALLOWED_ORIGINS).`;
+    return `Origin ${JSON.stringify(origin)} is not allowed. Add it to the allowed origins (allowedOrigins in gateway.yaml; MCP_ALLOWED_ORIGINS of a server).`;
   }
   return undefined;
 }
