@@ -135,3 +135,12 @@ test('invisible characters are found beside form feeds and other control charact
   assert.ok(verdict.kind === 'refused');
   assert.equal(verdict.where, 'line 1, column 16');
 });
+
+test('the verdicts on the last hundred statements are remembered, and no more', async () => {
+  const first = await classifyStatement('SELECT 1 AS remembered');
+  assert.equal(await classifyStatement('SELECT 1 AS remembered'), first);
+  for (let n = 0; n < 100; n++) await classifyStatement(`SELECT ${n} AS other`);
+  const again = await classifyStatement('SELECT 1 AS remembered');
+  assert.notEqual(again, first);
+  assert.deepEqual(again, first);
+});

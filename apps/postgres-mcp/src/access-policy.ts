@@ -13,7 +13,7 @@ import { collectUses, type Use } from './policy/statement-uses.ts';
 import { estimateConstantBytes } from './policy/value-size.ts';
 
 /** The verdict on one statement. `parameters` is the highest `$n` in it, `uses` the names to judge by the catalog. */
-export type Verdict = { kind: 'allowed'; parameters: number; uses: Use[] } | Refusal;
+export type Verdict = { kind: 'allowed'; parameters: number; uses: readonly Use[] } | Refusal;
 
 /** Why a statement may not run. */
 export type Refusal = { kind: 'refused' } & Failure;
@@ -28,10 +28,24 @@ const MAX_CONSTANT_BYTES = 64 * 1024 * 1024;
 
 const WHAT_IS_ALLOWED = 'Only SELECT, VALUES, TABLE, SHOW and EXPLAIN are allowed.';
 
+/** A program asks the same with other parameters; a verdict depends on nothing but the text. */
+const remembered = new Map<string, Verdict>();
+const MAX_REMEMBERED = 100;
+const MAX_REMEMBERED_CHARACTERS = 4_000;
+
 /** Judges SQL text as it came from the client, without what the catalog knows. */
 export async function classifyStatement(sql: string): Promise<Verdict> {
+  const known = remembered.get(sql);
+  if (known) return known;
   const read = await readStatement(sql);
-  return read.kind === 'refused' ? read : judge(sql, read.node);
+  if (read.kind === 'refused') return read;
+  const verdict = judge(sql, read.node);
+  if (sql.length <= MAX_REMEMBERED_CHARACTERS) {
+    const [oldest] = remembered.keys();
+    if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+    remembered.set(sql, verdict);
+  }
+  return verdict;
 }
 
 /** Reads SQL text that must hold one statement; what cannot be read, or not by people, is refused. */
