@@ -7,6 +7,7 @@ import { defineClientTests } from './system/clients.ts';
 import { defineFootprintTests } from './system/footprint.ts';
 import { startLocalSystem, type LocalSystem } from './system/local-system.ts';
 import { defineQuestionTests } from './system/question.ts';
+import { defineResourceTests } from './system/resources.ts';
 
 let system: LocalSystem | undefined;
 
@@ -26,6 +27,7 @@ defineFootprintTests(current);
 defineQuestionTests(current);
 defineClientTests(current);
 defineBadInputTests(current);
+defineResourceTests(current);
 
 test('the banner says what runs where and how to connect each client', () => {
   const banner = current().process.stdout();

@@ -71,6 +71,15 @@ test('it keeps the contract of all servers', async (t) => {
   });
 });
 
+test('with write access too all definitions together cost less than 1,000 tokens', async (t) => {
+  const { url } = await start(t, { POSTGRES_ACCESS: 'write' });
+  const { message } = await rpcRequest(url, 'tools/list');
+  const result = message?.result ?? assert.fail();
+  assert.equal((result['tools'] as unknown[]).length, 6);
+  const tokens = Math.ceil(Buffer.byteLength(JSON.stringify(result)) / 4);
+  assert.ok(tokens < 1_000, `${tokens} tokens`);
+});
+
 for (const era of ['2026-07-28', 'legacy'] as const) {
   test(`a query through a client of the ${era} era is exact, and the instructions name the database`, async (t) => {
     const { url } = await start(t);

@@ -105,3 +105,40 @@ test('arguments that are wrong are refused by name', () => {
   for (const args of [{}, { sql: ['SELECT 1'] }, { sql: 'SELECT 1', limt: 1 }])
     assert.equal(validate(args).success, false);
 });
+
+/** What an answer of 100 rows and 6 columns costs above CSV. JSON puts two quotes around each text, which short texts feel. */
+const SHAPES: [shape: string, sql: string, maxPercent: number][] = [
+  [
+    'numbers',
+    'SELECT ccn3::int, area_km2, latitude::float8, longitude::float8, landlocked, un_member FROM country LIMIT 100',
+    15,
+  ],
+  [
+    'readings',
+    'SELECT n, n % 7 AS sensor, (20 + n % 13 / 10.0)::float8 AS celsius, 1013 + n % 5 AS pressure, n * 3 AS light, 1704067200 + n * 60 AS at FROM generate_series(1, 100) n',
+    15,
+  ],
+  [
+    'log lines',
+    "SELECT n, 'info' AS level, 'api' AS service, 200 AS status, n % 9 AS worker, 'GET /v1/customers/' || n || '/orders took ' || n || ' ms and returned 25 of 310 rows from the cache' AS message FROM generate_series(1, 100) n",
+    15,
+  ],
+  ['long names', 'SELECT cca3, name, official_name, region, subregion, status FROM country LIMIT 100', 22],
+  ['short texts', 'SELECT cca3, name, region, subregion, area_km2, landlocked FROM country LIMIT 100', 27],
+  ['decimals', 'SELECT cca3, area_km2, latitude, longitude, landlocked, un_member FROM country LIMIT 100', 27],
+];
+
+const toCsvCell = (cell: unknown): string => {
+  const text = cell === null ? '' : String(cell);
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+
+for (const [shape, sql, maxPercent] of SHAPES) {
+  test(`100 rows of 6 columns cost at most ${maxPercent} % more than CSV (${shape})`, async () => {
+    const answer = await call('query', { sql, limit: 100 });
+    assert.deepEqual([answer.rowCount, answer.columns.length], [100, 6]);
+    const lines = [answer.columns.map(({ name }) => name), ...answer.rows].map((row) => row.map(toCsvCell).join());
+    const percent = 100 * (Buffer.byteLength(JSON.stringify(answer)) / Buffer.byteLength(lines.join('\n')) - 1);
+    assert.ok(percent > 0 && percent <= maxPercent, `${percent.toFixed(1)} %`);
+  });
+}

@@ -11,8 +11,8 @@ export function createDescribeTableTool(database: Database, limits: ResultLimits
     description:
       'Describe a table or view: size, columns, keys, foreign keys in both directions, checks, indexes, policies, enum labels.',
     input: z.strictObject({
-      table: z.string().min(1).describe('Name, or schema.name'),
-      schema: z.string().min(1).optional(),
+      table: z.string().describe('Name, or schema.name'),
+      schema: z.string().optional(),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
     describe: ({ table, schema }) => ({

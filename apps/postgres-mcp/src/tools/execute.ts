@@ -41,7 +41,7 @@ export function createExecuteTool(database: Database, options: ExecuteOptions): 
   return defineTool({
     name: 'execute',
     description:
-      'Write: one INSERT, UPDATE, DELETE, MERGE, TRUNCATE, or DDL of tables, views, indexes. The first call rehearses it (rolled back), tells what would change and gives `confirm`; the same call with that confirm makes it.',
+      'Write: one INSERT, UPDATE, DELETE, MERGE, TRUNCATE, or DDL. The first call rehearses it (rolled back), tells what would change and gives `confirm`; the same call with that makes it.',
     input: z.strictObject({
       sql: z.string(),
       params: z.array(z.unknown()).optional(),

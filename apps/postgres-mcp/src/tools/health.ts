@@ -21,14 +21,14 @@ export function createHealthTool(database: Database, limits: ResultLimits, acces
     name: 'health',
     description: 'Check the health of the database: findings by severity, with evidence and the SQL that mends them.',
     input: z.strictObject({
-      checks: z.array(z.enum(CHECK_NAMES)).min(1).optional().describe('Default: all'),
+      checks: z.array(z.enum(CHECK_NAMES)).optional().describe('Default: all'),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
-    async run({ checks = CHECK_NAMES }, { signal }) {
+    async run({ checks = [] }, { signal }) {
       const context = { database, access, signal };
       const facts = await readServerFacts(context);
       const found: (Finding & { check: CheckName })[] = [];
-      for (const check of new Set(checks)) {
+      for (const check of new Set(checks.length > 0 ? checks : CHECK_NAMES)) {
         // One after the other: a sick database is not asked everything at once.
         const findings = await runCheck(check, facts, context);
         found.push(...findings.map((finding) => ({ check, ...finding })));

@@ -60,9 +60,9 @@ const LIST_SQL = `
     FROM page c LEFT JOIN parted l ON l.root = c.oid ORDER BY c.nspname, c.relname`;
 
 const INPUT = z.strictObject({
-  schema: z.string().min(1).optional(),
-  pattern: z.string().min(1).optional().describe('Part of the name, or with * for any text: order*'),
-  cursor: z.string().optional().describe('`next` of the answer before'),
+  schema: z.string().optional(),
+  pattern: z.string().optional().describe('Part of the name, or with * for any text: order*'),
+  cursor: z.string().optional().describe('`next` of the page before'),
 });
 type Arguments = z.output<typeof INPUT>;
 
@@ -72,7 +72,7 @@ export function createListTablesTool(database: Database, limits: ResultLimits): 
   return defineTool({
     name: 'list_tables',
     description:
-      'List tables and views: kind, estimated rows (null: unknown), size, comment. Partitions are folded into their table; system schemas only when asked for.',
+      'List tables and views: kind, estimated rows (null: unknown), size, comment. Partitions are folded into their table.',
     input: INPUT,
     annotations: READ_ONLY_ANNOTATIONS,
     async run(args, { signal }) {

@@ -27,17 +27,12 @@ export function createQueryTool(database: Database, guard: StatementGuard, limit
   return defineTool({
     name: 'query',
     description:
-      'Run one read-only PostgreSQL statement (SELECT, WITH, VALUES, TABLE, SHOW, EXPLAIN). Rows come as arrays; decimals (numeric) and numbers that JSON cannot hold exactly come as strings. `truncated` says whether there are more rows than `limit`.',
+      'Run one read-only statement of PostgreSQL. Decimals (numeric) and numbers that JSON cannot hold exactly come as strings. `truncated`: there are more rows; `next` as `cursor` gives them.',
     input: z.strictObject({
       sql: z.string().describe('One statement; values as $1, $2 …'),
-      params: z.array(z.unknown()).optional().describe('Values of $1, $2 …; a list as a JSON array for = ANY($1)'),
-      limit: z
-        .int()
-        .min(1)
-        .max(limits.maxRows)
-        .default(Math.min(DEFAULT_LIMIT, limits.maxRows))
-        .describe('Most rows to return'),
-      cursor: z.string().max(MAX_CURSOR_CHARACTERS).optional().describe('next of the answer before: the rows after it'),
+      params: z.array(z.unknown()).optional().describe('A list as a JSON array, for = ANY($1)'),
+      limit: z.int().min(1).max(limits.maxRows).default(Math.min(DEFAULT_LIMIT, limits.maxRows)),
+      cursor: z.string().max(MAX_CURSOR_CHARACTERS).optional(),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
     describe: ({ sql }) => describeStatement(sql),
