@@ -67,7 +67,9 @@ async function runSql(check: HealthCheck, facts: ServerFacts, { database, signal
     fix: optional(fix),
   }));
   const missing = check.missing?.(facts) ?? [];
-  if (found.length === 0 && sql !== undefined) found.push({ severity: 'ok', finding: check.ok });
+  if (found.length === 0 && sql !== undefined) {
+    found.push({ severity: 'ok', finding: missing.length === 0 ? check.ok : 'Nothing is wrong with what can be seen.' });
+  }
   return [...found, ...missing];
 }
 
