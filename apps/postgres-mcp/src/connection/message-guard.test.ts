@@ -109,3 +109,13 @@ for (const { bytes, text, why } of ESCAPED) {
     assert.deepEqual(passed.bytes, row('n', text, null));
   });
 }
+
+test('[54] a character at which a long value is cut is not taken for wrong bytes', () => {
+  for (const maxValueBytes of [10, 11, 12, 13]) {
+    const passed = pass(row('é😀'.repeat(100_000)), 8_192, (guard) =>
+      Object.assign(guard, { escapes: true, maxValueBytes }),
+    );
+    assert.equal(passed.bytes.includes('\\x'), false, `${maxValueBytes} bytes`);
+    assert.equal(passed.bytes.includes('é😀'), true);
+  }
+});

@@ -154,7 +154,8 @@ function createRowShortener(maxValueBytes: number, escape: ((value: Buffer) => B
 
   function end(): void {
     const kept = Buffer.concat(value?.parts ?? []);
-    const whole = escape ? escape(kept) : kept;
+    // The end of a cut value may be a part of a character, which is no wrong byte.
+    const whole = escape ? escape(cuts.has(place) ? kept.subarray(0, lastBoundary(kept)) : kept) : kept;
     addLength(whole.length);
     body.push(whole);
     value = undefined;
@@ -239,6 +240,17 @@ function escapeBytes(value: Buffer): Buffer {
     at += Math.max(1, length);
   }
   return Buffer.concat(parts);
+}
+
+/** Where the last whole character of a text that was cut ends. */
+function lastBoundary(value: Buffer): number {
+  for (let at = value.length - 1; at >= Math.max(0, value.length - 3); at--) {
+    const byte = value[at] ?? 0;
+    // A byte that begins a character of several bytes.
+    if (byte >= 0xc0) return characterLength(value, at) > 0 ? value.length : at;
+    if (byte < 0x80) return value.length;
+  }
+  return value.length;
 }
 
 /** The bytes of the character that begins there; 0 when none does. */
