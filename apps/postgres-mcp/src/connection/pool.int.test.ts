@@ -131,12 +131,13 @@ test('[63] a database without any free slot is waited for a while, then it is to
   const url = `postgresql://one:hunter2@127.0.0.1:${server.port}/postgres`;
   const holder = new Client({ connectionString: url });
   await holder.connect();
-  const database = openDatabase(t, url, { timeoutMs: 1_000 });
-  await assert.rejects(read(database, 'SELECT 1'), hasCode('BUSY', /no free connection slots \(53300\)/));
-  const waiting = read(database, 'SELECT 1');
+  const impatient = openDatabase(t, url, { timeoutMs: 1_000 });
+  const patient = openDatabase(t, url);
+  const waiting = read(patient, 'SELECT 1');
+  await assert.rejects(read(impatient, 'SELECT 1'), hasCode('BUSY', /no free connection slots \(53300\)/));
   await holder.end();
   assert.deepEqual((await waiting).rows, [[1]]);
-  await database.close();
+  await patient.close();
 });
 
 test('[63] after a restart of the server no call fails', async (t) => {
