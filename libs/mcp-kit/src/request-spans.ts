@@ -4,15 +4,17 @@
  * they are sent. Names and attributes are those of OpenTelemetry's conventions for MCP.
  */
 import type { JSONRPCMessage, JSONRPCRequest, MessageExtraInfo, Transport } from '@modelcontextprotocol/server';
-import { JSON_RPC_ERROR, type ErrorCode } from '@database-mcp/errors';
+import type { ErrorCode } from '@database-mcp/errors';
 import {
   ATTRIBUTE,
   CANCELLED,
   EXECUTE_TOOL,
+  isCallerMistake,
   METRIC,
   OTHER_TOOL,
   parseTraceparent,
   TOOL_ERROR,
+  toMethodLabel,
   type Attributes,
   type Histogram,
   type Span,
@@ -49,31 +51,7 @@ export interface RequestSpans {
 /** An answer that never comes, to a request that the SDK drops, must not be waited for without end. */
 const MAX_OPEN = 1_000;
 const REVISIONS = new Set(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28']);
-const METHODS = new Set([
-  'initialize',
-  'ping',
-  'server/discover',
-  'tools/list',
-  'tools/call',
-  'resources/list',
-  'resources/templates/list',
-  'resources/read',
-  'prompts/list',
-  'prompts/get',
-  'completion/complete',
-  'logging/setLevel',
-  'subscriptions/listen',
-]);
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
-const RESOURCE_NOT_FOUND = -32_002;
-/** Mistakes of the caller are no errors of a server (conventions for MCP, server span). */
-const CALLER_MISTAKES: ReadonlySet<number> = new Set([
-  JSON_RPC_ERROR.PARSE_ERROR,
-  JSON_RPC_ERROR.INVALID_REQUEST,
-  JSON_RPC_ERROR.METHOD_NOT_FOUND,
-  JSON_RPC_ERROR.INVALID_PARAMS,
-  RESOURCE_NOT_FOUND,
-]);
 
 /** Creates what observes the connections of a server; undefined when nobody would see it. */
 export function createRequestSpans(options: RequestSpanOptions): ((transport: Transport) => RequestSpans) | undefined {
@@ -142,7 +120,7 @@ class ObservedConnection implements RequestSpans {
     const revision = toText(meta?.[VERSION_KEY]) ?? headers?.get('mcp-protocol-version') ?? this.#revision;
     const tool = method === 'tools/call' ? toText(params?.['name']) : undefined;
     // Names of spans and labels are of closed sets; what a client made up is in an attribute only.
-    const methodLabel = METHODS.has(method) ? method : OTHER_TOOL;
+    const methodLabel = toMethodLabel(method);
     const isPublished = tool !== undefined && this.#options.toolNames.has(tool);
     const span = this.#tracer?.start({
       name: isPublished ? `${methodLabel} ${tool}` : methodLabel,
@@ -204,7 +182,7 @@ class ObservedConnection implements RequestSpans {
     if ('error' in message) {
       const { code, message: text } = message.error;
       request.span?.set(ATTRIBUTE.STATUS_CODE, String(code));
-      return this.#end(id, request, CALLER_MISTAKES.has(code) ? undefined : String(code), text);
+      return this.#end(id, request, isCallerMistake(code) ? undefined : String(code), text);
     }
     const { result } = message as { result: Record<string, unknown> };
     if (request.labels[ATTRIBUTE.METHOD] === 'initialize') this.#revision = toText(result['protocolVersion']);

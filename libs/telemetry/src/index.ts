@@ -1,3 +1,4 @@
+export { isCallerMistake, toMethodLabel } from './conventions.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LoggerOptions, type LogLevel } from './logger.ts';
 export type {
   Counter,

@@ -3,11 +3,10 @@
  * traces, metrics and log lines of calls there is no observer.
  */
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
-import { ATTRIBUTE, METRIC, type Logger, type Span, type Telemetry } from '@database-mcp/telemetry';
+import { ATTRIBUTE, METRIC, toMethodLabel, type Logger, type Span, type Telemetry } from '@database-mcp/telemetry';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { isObject, type Verdict } from '../edge/classify.ts';
 import type { Message, Outlet } from '../edge/serve-message.ts';
-import { toMethodLabel } from './methods.ts';
 import { Observation, toSpanName, type ObservationSinks } from './observation.ts';
 import { observeOutlet } from './observed-outlet.ts';
 import type { Target } from './origin.ts';

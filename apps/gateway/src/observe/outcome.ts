@@ -3,7 +3,7 @@
  * a long answer are looked at.
  */
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
-import { CANCELLED, TOOL_ERROR } from '@database-mcp/telemetry';
+import { CANCELLED, isCallerMistake, TOOL_ERROR } from '@database-mcp/telemetry';
 import { isObject } from '../edge/classify.ts';
 import { findValue, firstKeyOf } from '../json-spans.ts';
 import type { CallFailure, ReplyHead } from '../upstream/upstream.ts';
@@ -43,18 +43,6 @@ export function readOwnAnswer(json: string | Buffer): Outcome {
   return readMessage(Buffer.from(json));
 }
 
-/** Codes that tell a mistake of the caller: no error of the server (semantic-conventions-genai, MCP). */
-const CALLER_MISTAKES: ReadonlySet<number> = new Set([
-  JSON_RPC_ERROR.PARSE_ERROR,
-  JSON_RPC_ERROR.INVALID_REQUEST,
-  JSON_RPC_ERROR.METHOD_NOT_FOUND,
-  JSON_RPC_ERROR.INVALID_PARAMS,
-  JSON_RPC_ERROR.HEADER_MISMATCH,
-  JSON_RPC_ERROR.UNSUPPORTED_PROTOCOL_VERSION,
-  // Resource not found, of the revisions that begin with `initialize`.
-  -32_002,
-]);
-
 /** `error.type` as who sends the request sees it: every JSON-RPC error is one. Undefined: none. */
 export function clientErrorType(outcome: Outcome): string | undefined {
   switch (outcome.kind) {
@@ -73,7 +61,7 @@ export function clientErrorType(outcome: Outcome): string | undefined {
 
 /** `error.type` as who serves the request sees it: a mistake of the caller is none. */
 export function serverErrorType(outcome: Outcome): string | undefined {
-  return outcome.kind === 'rpc-error' && CALLER_MISTAKES.has(outcome.code) ? undefined : clientErrorType(outcome);
+  return outcome.kind === 'rpc-error' && isCallerMistake(outcome.code) ? undefined : clientErrorType(outcome);
 }
 
 /** Follows one answer. */

@@ -2,14 +2,13 @@
  * What is measured and traced of each upstream besides the calls of clients: load, limits, reachability, and the
  * refreshes of its lists. An autoscaler of the servers reads the load; the names are in docs/observability.md.
  */
-import { ATTRIBUTE, METRIC, type Metrics, type Span, type Telemetry } from '@database-mcp/telemetry';
+import { ATTRIBUTE, METRIC, toMethodLabel, type Metrics, type Span, type Telemetry } from '@database-mcp/telemetry';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { FetchOutcome } from '../catalogue/fetch-lists.ts';
 import type { UpstreamConfig } from '../config.ts';
 import { MODERN_VERSION } from '../edge/classify.ts';
 import type { UpstreamMember } from '../upstream/upstream-set.ts';
 import type { Upstream, UpstreamRequest } from '../upstream/upstream.ts';
-import { toMethodLabel } from './methods.ts';
 import { observeUpstream, type ObservedUpstream } from './observed-upstream.ts';
 import type { Origin } from './origin.ts';
 
