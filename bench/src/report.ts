@@ -4,6 +4,7 @@ import { median } from './statistics.ts';
 import {
   atLeast,
   atMost,
+  counted,
   CALL_RATE_RATIO,
   COST_RATIO,
   describeTarget,
@@ -95,19 +96,23 @@ function listTargets({ samples, idleBytes, spans }: Measurements): Target[] {
       TRACED_RATE_RATIO,
     ),
     atLeast('spans that arrived', spans.received / spans.expected, SPANS_RECEIVED_RATIO),
-    atMost(
-      'upstream requests per call',
-      medianOf(samples, 'modern', 'gateway', 'upstreamRequestsPerCall'),
-      UPSTREAM_REQUESTS_PER_CALL,
-      3,
+    counted(
+      atMost(
+        'upstream requests per call',
+        medianOf(samples, 'modern', 'gateway', 'upstreamRequestsPerCall'),
+        UPSTREAM_REQUESTS_PER_CALL,
+        3,
+      ),
     ),
-    atMost(
-      'new connections per call',
-      medianOf(samples, 'modern', 'gateway', 'newConnectionsPerCall'),
-      NEW_CONNECTIONS_PER_CALL,
-      3,
+    counted(
+      atMost(
+        'new connections per call',
+        medianOf(samples, 'modern', 'gateway', 'newConnectionsPerCall'),
+        NEW_CONNECTIONS_PER_CALL,
+        3,
+      ),
     ),
-    atMost('resident MiB, idle', idle ? idle / MEBIBYTE : Number.NaN, IDLE_MIB, 0),
+    counted(atMost('resident MiB, idle', idle ? idle / MEBIBYTE : Number.NaN, IDLE_MIB, 0)),
   ];
 }
 
