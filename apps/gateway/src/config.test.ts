@@ -136,6 +136,18 @@ test('the effective configuration is logged without secrets', (t) => {
   assert.ok(text.includes('"authorization":"***"'));
 });
 
+test('a key that a command takes as an argument is not logged', (t) => {
+  const path = writeConfig(
+    t,
+    'upstreams:\n  - { name: a, command: run, args: [--key, "${API_KEY}", "-k=${API_KEY}"] }\n',
+  );
+  const config = loadGatewayConfig({ argv: ['--config', path], env: { API_KEY: 'hunter2' } });
+  assert.deepEqual(config.upstreams[0]?.args, ['--key', 'hunter2', '-k=hunter2']);
+  const text = JSON.stringify(redactConfig(config));
+  assert.ok(!text.includes('hunter2'), text);
+  assert.ok(text.includes('"args":["***","***","***"]'), text);
+});
+
 test('the published schema is the one that is enforced', () => {
   const published = readFileSync(new URL('../gateway.schema.json', import.meta.url), 'utf8');
   assert.deepEqual(JSON.parse(published), JSON.parse(toSchemaText()), 'run: npm run schema -w @database-mcp/gateway');

@@ -38,7 +38,10 @@ const upstreamSchema = z
       .min(1)
       .optional()
       .describe('Program of a server on standard input and output, instead of a url; run without a shell'),
-    args: z.array(z.string()).default([]).describe('Arguments of the command'),
+    args: z
+      .array(z.string())
+      .default([])
+      .describe('Arguments of the command; they are not shown in logs, since many take a secret that way'),
     env: z
       .record(z.string().regex(/^[^=\0]+$/, 'must be the name of an environment variable'), z.string())
       .default({})
@@ -254,6 +257,8 @@ export function redactConfig(config: GatewayConfig): object {
   const upstreams = config.upstreams.map((upstream) => ({
     ...upstream,
     url: withoutCredentials(upstream.url),
+    // Many commands take their key as an argument, and nothing tells which one it is.
+    args: upstream.args.map(() => '***'),
     headers: Object.fromEntries(Object.keys(upstream.headers).map((name) => [name, '***'])),
     env: Object.fromEntries(Object.keys(upstream.env).map((name) => [name, '***'])),
   }));
