@@ -13,6 +13,9 @@ const LINE_FEED = '\n';
 export function logLines(stream: Readable, secrets: readonly string[], write: (line: string) => void): void {
   // A path is no secret, and the log is of little use without paths.
   const hidden = secrets.filter((secret) => secret.length >= MIN_SECRET_CHARS && !secret.startsWith('/'));
+  // Hidden before a line is cut: half a secret would not be known as one.
+  const hide = (line: string): string => hidden.reduce((text, secret) => text.replaceAll(secret, '***'), line);
+  const maxRest = MAX_LINE_CHARS + Math.max(0, ...hidden.map((secret) => secret.length));
   let rest = '';
   let windowEnd = 0;
   let written = 0;
@@ -26,16 +29,16 @@ export function logLines(stream: Readable, secrets: readonly string[], write: (l
       written = 0;
       dropped = 0;
     }
-    if (written++ < MAX_LINES) write(hidden.reduce((text, secret) => text.replaceAll(secret, '***'), line));
+    if (written++ < MAX_LINES) write(line);
     else dropped++;
   };
   stream.setEncoding('utf8');
   stream.on('data', (chunk: string) => {
     const lines = `${rest}${chunk}`.split(LINE_FEED);
     // What is over the bound is cut off; the rest of a line without end is held no longer than the bound.
-    rest = (lines.pop() ?? '').slice(0, MAX_LINE_CHARS);
-    for (const line of lines) writeLine(line.slice(0, MAX_LINE_CHARS).trimEnd());
+    rest = (lines.pop() ?? '').slice(0, maxRest);
+    for (const line of lines) writeLine(hide(line).slice(0, MAX_LINE_CHARS).trimEnd());
   });
-  stream.on('end', () => writeLine(rest));
+  stream.on('end', () => writeLine(hide(rest).slice(0, MAX_LINE_CHARS)));
   stream.on('error', () => {});
 }
