@@ -12,6 +12,7 @@ import { createDatabase, type Database } from './database.ts';
 import { TEST_OBJECTS } from './policy/test-objects.ts';
 import { findBuiltInSideEffect, isHarmless } from './policy/side-effects.ts';
 import { targetOf } from './test-target.ts';
+import { createStatementGuard } from './statement-guard.ts';
 import { createTools } from './tools/index.ts';
 
 const LIMITS = { maxRows: 200, maxBytes: 100_000, maxCellBytes: 1_000 };
@@ -109,6 +110,10 @@ const ACCEPTED: { sql: string; why: string; only?: 'superuser' | 'reader' }[] = 
   { sql: 'SELECT count(*) FROM normal_rand(3, 0, 1)', why: 'volatile and harmless of an extension' },
   { sql: 'SELECT span(1, 5) @> 3', why: 'the constructor of a range type' },
   { sql: 'SELECT 1 <+> 2', why: 'a user operator on a built-in function' },
+  {
+    sql: 'SELECT id FROM stock WHERE id OPERATOR(pg_catalog.>=) 1',
+    why: 'one with a dangerous overload, by its schema',
+  },
   { sql: 'SELECT add_all(id) FROM stock', why: 'a user aggregate on a built-in function' },
   { sql: 'SELECT s.name, (s).price FROM stock s', why: 'columns, written as functions could be' },
   { sql: "SELECT name::text, '5'::int, CAST('2024-01-01' AS date), ARRAY[1,2]::bigint[] FROM stock", why: 'casts' },
@@ -252,6 +257,11 @@ const REFUSED: { sql: string; says: RegExp; why: string; code?: ErrorCode; only?
   { sql: 'SELECT 1 ### 2', says: /The operator ### calls public\.reach/, why: 'behind an operator' },
   { sql: 'SELECT 1 OPERATOR(public.###) 2', says: /The operator public\.### calls/, why: 'qualified' },
   { sql: 'SELECT 1 ### ANY (ARRAY[1])', says: /The operator ###/, why: 'with ANY' },
+  {
+    sql: 'SELECT 1 FROM (SELECT ROW(1)) x (t) WHERE x BETWEEN x AND x',
+    says: /The operator >= calls public\.reach_at_least[^]*OPERATOR\(pg_catalog\.>=\)/,
+    why: 'behind BETWEEN',
+  },
   { sql: 'SELECT 1::thing', says: /The cast to thing may call public\.to_thing/, why: 'behind a cast' },
   { sql: 'SELECT CAST(1 AS public."thing")', says: /The cast to public\.thing/, why: 'qualified and quoted' },
   {
@@ -341,6 +351,35 @@ for (const role of ['superuser', 'reader'] as const) {
     });
   }
 }
+
+test('known names cost no question, and what was made or dropped counts after a minute', async () => {
+  let now = 0;
+  let questions = 0;
+  const [database] = databases;
+  assert.ok(database);
+  const counted: Database = {
+    ...database,
+    read(...args) {
+      questions++;
+      return database.read(...args);
+    },
+  };
+  const guard = createStatementGuard(counted, () => now);
+  const { signal } = new AbortController();
+  const check = (sql: string) => guard.checkReading(sql, signal);
+  await check('SELECT 1');
+  assert.equal(questions, 0);
+  await check('SELECT lower(name), later(1) FROM stock WHERE id > 1');
+  await check('SELECT lower(name), later(2) FROM stock WHERE id > 2 ORDER BY id');
+  assert.equal(questions, 1);
+  await admin.query('CREATE FUNCTION later(int) RETURNS int LANGUAGE unsafe AS $$ BEGIN RETURN 1; END $$');
+  now += 61_000;
+  await assert.rejects(check('SELECT later(3)'), /later is written in unsafe/);
+  await admin.query('DROP FUNCTION later(int)');
+  now += 61_000;
+  await check('SELECT later(4)');
+  assert.equal(questions, 3);
+});
 
 test('the place of a name behind which something is refused is told', async () => {
   const error = await run('superuser', "SELECT 'é',\n  1 ### 2").catch((reason: unknown) => reason);

@@ -20,14 +20,14 @@ export interface StatementGuard {
 }
 
 /** Creates the guard of one database. */
-export function createStatementGuard(database: Database): StatementGuard {
-  const catalog = createFunctionCatalog(database);
+export function createStatementGuard(database: Database, now: () => number = Date.now): StatementGuard {
+  const catalog = createFunctionCatalog(database, now);
 
   async function checkNames(sql: string, uses: readonly Use[], mode: AccessMode, signal: AbortSignal): Promise<void> {
     const objection = findObjection(uses, await catalog.find(uses, signal), mode);
     if (!objection) return;
     throw new ToolError({
-      code: 'READ_ONLY',
+      code: mode === 'read' ? 'READ_ONLY' : 'INVALID_ARGUMENT',
       message: `${objection.message} Nothing was run.`,
       where: describeOffset(sql, objection.use.offset),
       hint: objection.hint,

@@ -3,6 +3,7 @@
  * domain checks, and those that views call. Only what needs judging comes back: no built-in that is IMMUTABLE or STABLE.
  * The judgement is `function-policy.ts`'s.
  */
+import { ToolError } from '@database-mcp/errors';
 import { readRows } from '../catalog.ts';
 import type { Database } from '../database.ts';
 import type { Use, UseKind } from './statement-uses.ts';
@@ -141,12 +142,13 @@ interface Remembered {
 }
 
 /** Creates the catalog of one database. */
-export function createFunctionCatalog(database: Database, now: () => number = Date.now): FunctionCatalog {
+export function createFunctionCatalog(database: Database, now: () => number): FunctionCatalog {
   const remembered = new Map<string, Remembered>();
 
   async function ask(unknown: readonly string[][], signal: AbortSignal): Promise<Map<string, FoundFunction[]>> {
     const lists = unknown.map((names) => JSON.stringify(names));
     const rows = await readRows(database, FIND_SQL, [...lists, STRINGS_AND_COMMENTS, OUTWARD], signal, MAX_FOUND);
+    if (rows.length >= MAX_FOUND) throw tooManyFunctions();
     const found = new Map<string, FoundFunction[]>();
     for (const row of rows) {
       const key = toUseKey(row[0] as UseKind, String(row[1]));
@@ -185,6 +187,14 @@ export function createFunctionCatalog(database: Database, now: () => number = Da
       return result;
     },
   };
+}
+
+function tooManyFunctions(): ToolError {
+  return new ToolError({
+    code: 'TOO_LARGE',
+    message: 'Too many functions of this database are behind the names of the statement to judge them.',
+    hint: 'Use fewer names in one statement.',
+  });
 }
 
 /** In the order of the parameters of the question. */

@@ -49,10 +49,12 @@ export function findObjection(uses: readonly Use[], found: FoundFunctions, mode:
   return undefined;
 }
 
-/** Which function of several of a name is called depends on types that are not known here. */
+/** Which of several of a name is called depends on types that are not known here. */
 function suggestSchema({ kind, schema, name }: Use, facts: FunctionFacts): string {
-  if (kind !== 'function' || schema !== undefined || facts.schema === 'pg_catalog') return '';
-  return ` If another function of that name is meant, write its schema, such as pg_catalog.${name}.`;
+  if (schema !== undefined || facts.schema === 'pg_catalog') return '';
+  const qualified = { function: `pg_catalog.${name}`, operator: `OPERATOR(pg_catalog.${name})` };
+  if (kind !== 'function' && kind !== 'operator') return '';
+  return ` If another ${kind} of that name is meant, write its schema, such as ${qualified[kind]}.`;
 }
 
 function inOrder(uses: readonly Use[]): Use[] {

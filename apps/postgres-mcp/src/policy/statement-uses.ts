@@ -26,37 +26,46 @@ export function collectUses(root: unknown): Use[] {
   while (open.length > 0) {
     const item = open.pop();
     if (typeof item !== 'object' || item === null) continue;
-    const use = toUse(item as ParseNode);
-    const key = use && JSON.stringify([use.kind, use.schema, use.name, use.argumentCount]);
-    if (use && key !== undefined && !(uses.get(key) && uses.get(key)!.offset <= use.offset)) uses.set(key, use);
+    for (const use of usesOf(item as ParseNode)) {
+      const key = JSON.stringify([use.kind, use.schema, use.name, use.argumentCount]);
+      const known = uses.get(key);
+      if (!known || use.offset < known.offset) uses.set(key, use);
+    }
     for (const value of Object.values(item)) if (typeof value === 'object') open.push(value);
   }
   return [...uses.values()];
 }
 
-function toUse(node: ParseNode): Use | undefined {
+/** What BETWEEN stands for, with and without NOT. */
+const COMPARISONS = ['>=', '<=', '<', '>'];
+
+function usesOf(node: ParseNode): Use[] {
   const offset = Number(node['location'] ?? 0);
-  const named = (kind: UseKind, names: unknown, argumentCount = 0): Use | undefined => {
+  const use = (kind: UseKind, names: unknown, argumentCount = 0): Use[] => {
     const parts = toStrings(names);
     const name = parts.at(-1);
-    return name === undefined ? undefined : { kind, schema: parts.at(-2), name, argumentCount, offset };
+    return name === undefined ? [] : [{ kind, schema: parts.at(-2), name, argumentCount, offset }];
   };
-  if (node['funcname'])
-    return named('function', node['funcname'], (node['args'] as unknown[] | undefined)?.length ?? 0);
-  if (Array.isArray(node['names']) && 'typemod' in node) return named('type', node['names']);
+  const operators = (...names: string[]): Use[] =>
+    names.map((name) => ({ kind: 'operator', schema: undefined, name, argumentCount: 0, offset }));
+  if (node['funcname']) return use('function', node['funcname'], (node['args'] as unknown[] | undefined)?.length ?? 0);
+  if (Array.isArray(node['names'])) return use('type', node['names']);
   if (typeof node['relname'] === 'string') {
     const schema = node['schemaname'] as string | undefined;
-    return { kind: 'relation', schema, name: node['relname'], argumentCount: 0, offset };
+    return [{ kind: 'relation', schema, name: node['relname'], argumentCount: 0, offset }];
   }
-  if (Array.isArray(node['fields']) && node['fields'].length > 1) return attribute(named, node['fields']);
-  if (Array.isArray(node['indirection'])) return attribute(named, node['indirection']);
-  if (typeof node['kind'] === 'string' && node['kind'].startsWith('AEXPR_')) return named('operator', node['name']);
-  return named('operator', node['operName'] ?? node['useOp']);
-}
-
-/** The last name only, without what stands before it: that is a row, not a schema. */
-function attribute(named: (kind: UseKind, names: unknown) => Use | undefined, parts: unknown[]): Use | undefined {
-  return named('attribute', parts.slice(-1));
+  // The last name only, without what stands before it: that is a row, not a schema.
+  if (Array.isArray(node['fields']) && node['fields'].length > 1) return use('attribute', node['fields'].slice(-1));
+  if (Array.isArray(node['indirection'])) return use('attribute', node['indirection'].slice(-1));
+  const { kind } = node;
+  if (typeof kind === 'string' && kind.startsWith('AEXPR_')) {
+    return kind.includes('BETWEEN') ? operators(...COMPARISONS) : use('operator', node['name']);
+  }
+  // IN (SELECT …), CASE x WHEN …, USING and NATURAL compare without an operator being written.
+  if ('subLinkType' in node && !node['operName']) return operators('=');
+  if ('defresult' in node && node['arg']) return operators('=');
+  if ('jointype' in node && (node['usingClause'] || node['isNatural'])) return operators('=');
+  return use('operator', node['operName'] ?? node['useOp']);
 }
 
 /** The texts of a list of String nodes; of `*` and of subscripts there are none. */

@@ -26,6 +26,8 @@ export const TEST_OBJECTS = `
   CREATE FUNCTION file_of(text) RETURNS text LANGUAGE internal STRICT AS 'pg_read_file_all';
   CREATE FUNCTION reach(int, int) RETURNS int LANGUAGE unsafe AS $$ BEGIN RETURN 1; END $$;
   CREATE OPERATOR ### (FUNCTION = reach, LEFTARG = int, RIGHTARG = int);
+  CREATE FUNCTION reach_at_least(thing, thing) RETURNS bool LANGUAGE unsafe AS $$ BEGIN RETURN true; END $$;
+  CREATE OPERATOR >= (FUNCTION = reach_at_least, LEFTARG = thing, RIGHTARG = thing);
   CREATE OPERATOR <+> (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int);
   CREATE FUNCTION to_thing(int) RETURNS thing LANGUAGE unsafe AS $$ BEGIN RETURN ROW($1); END $$;
   CREATE CAST (int AS thing) WITH FUNCTION to_thing(int);

@@ -67,7 +67,7 @@ export async function classifyWrite(sql: string): Promise<({ kind: 'allowed' } &
   const objection = findKnownSideEffect(uses, 'write');
   if (objection) {
     const where = describeOffset(sql, objection.use.offset);
-    return refused('READ_ONLY', `${objection.message} Nothing was run.`, { where, hint: objection.hint });
+    return refused('INVALID_ARGUMENT', `${objection.message} Nothing was run.`, { where, hint: objection.hint });
   }
   return {
     kind: 'allowed',
@@ -151,5 +151,5 @@ function toName(parts: readonly (string | undefined)[]): string {
 }
 
 function refuse(message: string, hint: string): Refusal {
-  return refused('READ_ONLY', `${message}. Nothing was run.`, { hint });
+  return refused('INVALID_ARGUMENT', `${message}. Nothing was run.`, { hint });
 }
