@@ -68,7 +68,10 @@ async function runSql(check: HealthCheck, facts: ServerFacts, { database, signal
   }));
   const missing = check.missing?.(facts) ?? [];
   if (found.length === 0 && sql !== undefined) {
-    found.push({ severity: 'ok', finding: missing.length === 0 ? check.ok : 'Nothing is wrong with what can be seen.' });
+    found.push({
+      severity: 'ok',
+      finding: missing.length === 0 ? check.ok : 'Nothing is wrong with what can be seen.',
+    });
   }
   return [...found, ...missing];
 }
