@@ -78,9 +78,10 @@ test('many tables make a summary of at most 255 characters that cuts no name', a
   );
 });
 
-test('of a statement beyond the scanned length only the summary is told', async () => {
+test('of a long statement only the summary is told, and of one that is never run nothing', async () => {
   const { summary, text } = await describeStatement(`SELECT * FROM t WHERE a IN (${'4711,'.repeat(5_000)}4711)`);
   assert.deepEqual([summary, text], ['SELECT t', undefined]);
+  assert.deepEqual(await describeStatement(`SELECT '${'x'.repeat(100_000)}'`), {});
 });
 
 /** Stands in every generated literal; no keyword or name holds it. */

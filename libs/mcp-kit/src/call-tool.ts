@@ -51,7 +51,7 @@ async function runTool(tool: Tool, args: unknown, options: CallOptions): Promise
   const parsed = tool.validate(args ?? {});
   if (!parsed.success) return failed(describeIssues(parsed.error, tool));
   const outcome = await runBounded((signal) => tool.run(parsed.data, { signal }), options);
-  const statement = options.audit ? await tool.describe(parsed.data) : undefined;
+  const statement = options.audit ? await describeCall(tool, parsed.data) : undefined;
   if (outcome.kind === 'failed') return { ...failed(outcome.failure), statement };
   const { value } = outcome;
   return {
@@ -59,6 +59,15 @@ async function runTool(tool: Tool, args: unknown, options: CallOptions): Promise
     status: 'ok',
     statement,
   };
+}
+
+/** What cannot be described is recorded without its statement. */
+async function describeCall(tool: Tool, args: unknown): Promise<StatementDescription | undefined> {
+  try {
+    return await tool.describe(args);
+  } catch {
+    return undefined;
+  }
 }
 
 function failed(failure: Failure): Outcome {

@@ -40,6 +40,7 @@ test('the audit log has a line for each call: who, what, verdict, rows, trace; a
   await query(client, 'hunter2', { traceparent: CALLER });
   await query(client, 'bad hunter2');
   await client.callTool({ name: 'test_query', arguments: { sql: 4711 } });
+  await query(client, 'indescribable');
   await stop();
   const text = readFileSync(auditLog, 'utf8');
   const lines = text.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>); // prettier-ignore
@@ -55,6 +56,7 @@ test('the audit log has a line for each call: who, what, verdict, rows, trace; a
     { ...shared, ...statement, verdict: 'allowed', rows: 1 },
     { ...shared, ...statement, verdict: 'failed', code: 'NOT_FOUND' },
     { ...shared, verdict: 'refused', code: 'INVALID_ARGUMENT' },
+    { ...shared, verdict: 'allowed', rows: 1 },
   ]);
   assert.equal(lines[0]?.['trace_id'], CALLER.slice(3, 35));
   assert.ok(!/hunter2|4711/.test(text));

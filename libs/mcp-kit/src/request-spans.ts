@@ -186,8 +186,8 @@ class ObservedConnection implements RequestSpans {
     }
     const { result } = message as { result: Record<string, unknown> };
     if (request.labels[ATTRIBUTE.METHOD] === 'initialize') this.#revision = toText(result['protocolVersion']);
-    if (this.#options.recordsContent && request.labels[ATTRIBUTE.TOOL] !== undefined) {
-      request.span?.set(ATTRIBUTE.TOOL_RESULT, toJson(result['structuredContent'] ?? result['content']) ?? '');
+    if (this.#options.recordsContent && request.span?.isRecording && request.labels[ATTRIBUTE.TOOL] !== undefined) {
+      request.span.set(ATTRIBUTE.TOOL_RESULT, toJson(result['structuredContent'] ?? result['content']) ?? '');
     }
     // The text of the error may repeat values of the statement; its code does not.
     if (result['isError'] === true) this.#end(id, request, TOOL_ERROR, request.status);

@@ -81,7 +81,10 @@ function createTools(database: DatabaseTelemetry, onDescribe: () => void): Tool[
       description: 'Returns its statement, or fails.',
       input: z.strictObject({ sql: z.string() }),
       annotations,
-      describe: () => ({ summary: 'SELECT country', text: 'SELECT ?' }),
+      describe({ sql }) {
+        if (sql === 'indescribable') throw new Error('a bug of the description');
+        return { summary: 'SELECT country', text: 'SELECT ?' };
+      },
       run: ({ sql }, { signal }) =>
         database.observe(
           {

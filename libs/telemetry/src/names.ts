@@ -92,7 +92,7 @@ export const METRIC = {
     description: 'Time of an MCP request to an upstream',
     buckets: OPERATION_SECONDS,
   },
-  /** Labels: `db.system.name`, `db.operation.name`, `db.collection.name`, `error.type`, `db.response.status_code`. */
+  /** Labels: `db.system.name`, `db.namespace`, `db.operation.name`, `server.address`, `server.port`, `db.response.status_code`, `error.type`. */
   DATABASE_DURATION: {
     name: 'db.client.operation.duration',
     unit: 's',
