@@ -12,7 +12,7 @@ import { createCheckout, discardIdle } from './connection/checkout.ts';
 import { MessageGuard } from './connection/message-guard.ts';
 import { createReadingSocket } from './connection/reading-socket.ts';
 import { describeColumns, runStatement, type DriverClient, type Lease } from './connection/run-statement.ts';
-import type { ProtocolConnection } from './connection/statement-exchange.ts';
+import type { Field, ProtocolConnection } from './connection/statement-exchange.ts';
 import { isSession, toAttempts, type Attempt, type Target } from './connection/target.ts';
 import {
   CommitInDoubtError,
@@ -214,13 +214,15 @@ export function createDatabase(options: DatabaseOptions): Database {
     checkParameters(statement.params ?? []);
     const sent = { ...statement, sql: `${statement.prefix ?? ''}${statement.sql}` };
     const started = performance.now();
+    const describe = (lease: Lease, fields: readonly Field[]): Promise<Column[]> =>
+      describeColumns(lease, fields, types, signal);
     try {
       const found = await withConnection(signal, async (lease) => {
         const { fields, notices } = await runStatement(lease, sent, sink, signal, context);
-        return { fields, notices, columns: lease.isBroken ? undefined : await describeColumns(lease, fields, types) };
+        return { fields, notices, columns: lease.isBroken ? undefined : await describe(lease, fields) };
       });
       const { fields, notices } = found;
-      const columns = found.columns ?? (await withConnection(signal, (lease) => describeColumns(lease, fields, types)));
+      const columns = found.columns ?? (await withConnection(signal, (lease) => describe(lease, fields)));
       return { columns, notices };
     } catch (error) {
       if (signal.aborted) throw error;
@@ -266,9 +268,9 @@ function createWrite({ withConnection, read, context }: WriteParts): Database['w
     try {
       const { fields, ...result } = await run(plan, signal);
       // A write that was committed is told as such, whatever happens to the names of its columns' types.
-      const columns = await withConnection(signal, (lease) => describeColumns(lease, fields, context.types)).catch(() =>
-        fields.map(({ name }) => ({ name, type: '' })),
-      );
+      const columns = await withConnection(signal, (lease) =>
+        describeColumns(lease, fields, context.types, signal),
+      ).catch(() => fields.map(({ name }) => ({ name, type: '' })));
       return { ...result, columns };
     } catch (error) {
       if (signal.aborted) throw error;
@@ -307,6 +309,7 @@ function createPool({ target, poolSize, ...options }: DatabaseOptions, chooseAtt
   const { user, password, database, applicationName = options.applicationName } = target;
   class ConfiguredClient extends Client {
     readonly #session: Attempt['session'];
+    readonly #guarded: GuardedConnection;
 
     constructor() {
       const { host, port, ssl, session } = chooseAttempt();
@@ -315,6 +318,7 @@ function createPool({ target, poolSize, ...options }: DatabaseOptions, chooseAtt
       // The pool's own connection timeout would also end the wait for a free connection, so only the client gets one.
       super({ ...own, user, password, database, connectionTimeoutMillis: CONNECT_TIMEOUT_MS } as ClientConfig);
       this.#session = session;
+      this.#guarded = connection;
       connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
         if (message.parameterName !== 'server_encoding' || !connection.guard) return;
         connection.guard.escapes = message.parameterValue === 'SQL_ASCII';
@@ -326,7 +330,8 @@ function createPool({ target, poolSize, ...options }: DatabaseOptions, chooseAtt
     override connect(): Promise<this>;
     override connect(callback: ((error: Error) => void) | ((error: null, client: Client) => void)): void;
     override connect(callback?: (error: Error & null, client: Client) => void): Promise<this> | void {
-      const connected = super.connect().then(() => this.#prepareSession());
+      const connected = super.connect().then(() => within(CONNECT_TIMEOUT_MS, this.#prepareSession()));
+      connected.catch(() => this.#guarded.stream.destroy());
       if (!callback) return connected.then(() => this);
       const report = callback as (error: Error | null, client?: Client) => void;
       connected.then(() => report(null, this), report);
@@ -334,17 +339,15 @@ function createPool({ target, poolSize, ...options }: DatabaseOptions, chooseAtt
 
     async #prepareSession(): Promise<void> {
       await this.#checkSession();
-      const { connection, processID } = internals(this as unknown as PoolClient);
+      const { processID } = internals(this as unknown as PoolClient);
       const { rows } = await this.query(toSessionSettingsSql(options.timeoutMs, processID));
-      connection.holdsSettings = rows.length > 0;
+      this.#guarded.holdsSettings = rows.length > 0;
     }
 
     async #checkSession(): Promise<void> {
       if (this.#session === 'any') return;
       const { rows } = await this.query<{ standby: boolean; readonly: string }>(SESSION_SQL);
-      if (rows[0] && isSession(this.#session, rows[0].standby, rows[0].readonly === 'on')) return;
-      await this.end();
-      throw wrongSession();
+      if (!rows[0] || !isSession(this.#session, rows[0].standby, rows[0].readonly === 'on')) throw wrongSession();
     }
   }
   const pool = new Pool({ max: poolSize, Client: ConfiguredClient });

@@ -45,6 +45,8 @@ export function createReplicatedDatabase({ primary, replica, onFallback }: Repli
         return await readPrimary(statement, sink, signal);
       }
     },
+    // Reading works as long as one of them answers.
+    ping: (signal) => replica.ping(signal).catch(() => primary.ping(signal)),
     async close() {
       await Promise.all([replica.close(), primary.close()]);
     },

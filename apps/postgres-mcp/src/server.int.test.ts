@@ -166,10 +166,21 @@ test('it serves over standard input and output, and ends when the client does', 
 });
 
 test('a wrong configuration is told in full, without a stack and without secrets', async () => {
-  const child = await spawnProcess({ args: [MAIN], env: { POSTGRES_URL: 'mysql://u:hunter2@h/d', MCP_PORT: 'x' } });
+  const env = { POSTGRES_URL: 'mysql://u:hunter2@h/d', MCP_PORT: 'x', PGSSLROOTCERT: '/nosuch.pem' };
+  const child = await spawnProcess({ args: [MAIN], env });
   assert.equal((await child.exited).code, 1);
-  assert.match(child.stderr(), /2 problems/);
+  assert.match(child.stderr(), /3 problems[^]*PGSSLROOTCERT names the file \/nosuch.pem/);
   assert.equal(/hunter2|\n\s+at /.test(child.stderr()), false, child.stderr());
+});
+
+test('a replica that is down is told in the log and in the answer, which comes from the primary', async (t) => {
+  const { url, process } = await start(t, { POSTGRES_REPLICA_URL: `postgresql://127.0.0.1:${await freePort()}` });
+  const client = await connectClient(url, { t });
+  const answer = await client.callTool({ name: 'postgres_query', arguments: { sql: 'SELECT 1' } });
+  const { rows, notices } = answer.structuredContent as { rows: unknown; notices: string[] };
+  assert.deepEqual(rows, [[1]]);
+  assert.match(notices.join(), /replica cannot be reached; this was read from the primary/);
+  await waitFor(() => /Reading from the primary instead of the replica/.test(process.stderr()), { what: 'the log' });
 });
 
 test('without a database it starts, lists its tools and says so; it works when the database comes, goes and comes back', async (t) => {

@@ -19,7 +19,8 @@ export function watchAbort(
     repeat = setInterval(sendCancel, CANCEL_REPEAT_MS);
     sendCancel();
   };
-  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   return {
     gaveUp,
     release() {

@@ -156,13 +156,19 @@ test('[63] after a restart of the server no call fails', async (t) => {
   for (const { rows } of await burst()) assert.equal(rows[0]?.[0], 1);
 });
 
-/** Passes bytes on between clients and the server until it is told to swallow them. */
-async function startProxy(t: TestContext): Promise<{ port: number; swallow(): void }> {
+/** ReadyForQuery, outside of a transaction. */
+const READY = Buffer.from('5a0000000549', 'hex');
+
+/** Passes bytes on between clients and the server until it is told to swallow them, or as soon as a session is ready. */
+async function startProxy(t: TestContext, isSilentWhenReady = false): Promise<{ port: number; swallow(): void }> {
   const sockets = new Set<Socket>();
   const proxy = createServer((socket) => {
     const upstream = connect(server.port, '127.0.0.1');
     for (const one of [socket, upstream]) sockets.add(one.on('error', () => {}));
     socket.pipe(upstream).pipe(socket);
+    upstream.on('data', (chunk: Buffer) => {
+      if (isSilentWhenReady && chunk.includes(READY)) upstream.unpipe().resume();
+    });
   });
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   t.after(() => {
@@ -192,6 +198,17 @@ test('idle connections that a firewall dropped without a word are replaced, and 
   const next = now();
   assert.deepEqual((await read(database, 'SELECT 1')).rows, [[1]]);
   assert.ok(now() - next < 1_000, 'the other dead ones were not tried');
+});
+
+test('a server that falls silent after the login is told as such, and its connection is dropped', async (t) => {
+  const proxy = await startProxy(t, true);
+  const url = new URL(server.adminUrl);
+  url.port = String(proxy.port);
+  const database = openDatabase(t, url.href);
+  const started = performance.now();
+  await assert.rejects(read(database, 'SELECT 1'), hasCode('UNAVAILABLE', /did not answer in time/));
+  assert.ok(performance.now() - started < 4_000);
+  assert.equal(database.poolState().used, 0);
 });
 
 test('[54] bytes that are no UTF-8 are shown escaped in a database without encoding', async (t) => {

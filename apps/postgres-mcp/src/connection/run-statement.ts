@@ -91,13 +91,23 @@ export async function runStatement(
 }
 
 /** The columns with the names of their types, which may have to be asked for. */
-export async function describeColumns(lease: Lease, fields: readonly Field[], types: Types): Promise<Column[]> {
+export async function describeColumns(
+  lease: Lease,
+  fields: readonly Field[],
+  types: Types,
+  signal: AbortSignal,
+): Promise<Column[]> {
   const columnTypes = fields.map(({ dataTypeID, dataTypeModifier }) => ({
     oid: dataTypeID,
     modifier: dataTypeModifier,
   }));
-  const names = await types.names.lookUp(columnTypes, catalogQueryOn(lease));
-  return fields.map((field, index) => ({ name: field.name, type: names[index] ?? '' }));
+  const cancelling = watchAbort(signal, lease.sendCancel);
+  try {
+    const names = await Promise.race([types.names.lookUp(columnTypes, catalogQueryOn(lease)), cancelling.gaveUp]);
+    return fields.map((field, index) => ({ name: field.name, type: names[index] ?? '' }));
+  } finally {
+    cancelling.release();
+  }
 }
 
 function catalogQueryOn(lease: Lease): RunCatalogQuery {
