@@ -37,6 +37,16 @@ test('a gateway that exports nothing has loaded no exporter, and passes what cli
   assert.equal(upstream.callOf('ok').text, body);
   assert.equal(upstream.callOf('ok').headers['traceparent'], traceparent);
   const modules = await modulesOf(gateway.process);
+  const line =
+    gateway.process
+      .stderr()
+      .split('\n')
+      .find((text) => text.includes('"msg":"call"')) ?? '';
+  assert.match(
+    line,
+    /"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331"/,
+    "the caller's trace",
+  );
   assert.ok(
     modules.some((url) => url.endsWith('/telemetry.ts')),
     'the list is one',

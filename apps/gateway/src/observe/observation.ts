@@ -7,6 +7,7 @@ import {
   type Histogram,
   type Logger,
   type Span,
+  type TraceContext,
 } from '@database-mcp/telemetry';
 import { LEGACY_VERSIONS, MODERN_VERSION } from '../edge/classify.ts';
 import type { Origin, Target } from './origin.ts';
@@ -21,7 +22,9 @@ export interface ObservationSinks {
 }
 
 /** What is known of the message at its beginning. */
-export interface ObservedMessage extends Omit<Origin, 'upstream'> {
+export interface ObservedMessage extends Omit<Origin, 'upstream' | 'outcome'> {
+  /** The trace that its log line names. */
+  trace: TraceContext | undefined;
   /** Whether it has a log line of its own at level info: calls have, lists do not. */
   isLogged: boolean;
 }
@@ -38,6 +41,7 @@ export class Observation implements Origin {
   outcome: Outcome | undefined;
   readonly #sinks: ObservationSinks;
   readonly #isLogged: boolean;
+  readonly #trace: TraceContext | undefined;
   readonly #startedAt = performance.now();
   #isFinished = false;
 
@@ -49,6 +53,7 @@ export class Observation implements Origin {
     this.requestId = message.requestId;
     this.target = message.target;
     this.#isLogged = message.isLogged;
+    this.#trace = message.trace;
     this.#sinks = sinks;
   }
 
@@ -70,7 +75,7 @@ export class Observation implements Origin {
   }
 
   #log(logger: Logger, outcome: Outcome, ms: number, bytes: number): void {
-    const context = this.span?.context;
+    const trace = this.#trace;
     logger.info(
       {
         [LOG_FIELD.TOOL]: cutClientText(this.target?.name ?? this.method),
@@ -78,7 +83,8 @@ export class Observation implements Origin {
         [LOG_FIELD.STATUS]: statusOf(outcome),
         [LOG_FIELD.DURATION_MS]: Math.round(ms * 10) / 10,
         [LOG_FIELD.BYTES]: bytes,
-        ...(context && { [LOG_FIELD.TRACE_ID]: context.traceId, [LOG_FIELD.SPAN_ID]: context.spanId }),
+        [LOG_FIELD.TRACE_ID]: trace?.traceId,
+        [LOG_FIELD.SPAN_ID]: trace?.spanId,
       },
       'call',
     );

@@ -3,7 +3,7 @@
  * traces, metrics and log lines of calls there is no observer.
  */
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
-import { ATTRIBUTE, METRIC, toMethodLabel, type Logger, type Span, type Telemetry } from '@database-mcp/telemetry';
+import { ATTRIBUTE, METRIC, toMethodLabel, type Logger, type Telemetry } from '@database-mcp/telemetry';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { isObject, type Verdict } from '../edge/classify.ts';
 import type { Message, Outlet } from '../edge/serve-message.ts';
@@ -59,25 +59,22 @@ export function createObserver(
         protocolVersion: versionOf(message),
         requestId: requestIdOf(message.body),
       };
-      let span: Span | undefined;
-      let baggage: string | undefined;
-      if (tracer) {
-        const context = readContext(message.body, message.headers);
-        ({ baggage } = context);
-        span = tracer.start({
-          name: toSpanName(method, target),
-          kind: 'server',
-          parent: context.parent,
-          links: context.link && [context.link],
-          shared: sharedAttributesOf(known, target),
-          attributes: {
-            [ATTRIBUTE.REQUEST_ID]: known.requestId && cutClientText(known.requestId),
-            [ATTRIBUTE.CLIENT_ADDRESS]: message.peer?.remoteAddress,
-            [ATTRIBUTE.CLIENT_PORT]: message.peer?.remotePort,
-          },
-        });
-      }
-      const observation = new Observation({ ...known, span, baggage, isLogged }, sinks);
+      const context = tracer || isLogged ? readContext(message.body, message.headers) : undefined;
+      const span = tracer?.start({
+        name: toSpanName(method, target),
+        kind: 'server',
+        parent: context?.parent,
+        links: context?.link && [context.link],
+        shared: sharedAttributesOf(known, target),
+        attributes: {
+          [ATTRIBUTE.REQUEST_ID]: known.requestId && cutClientText(known.requestId),
+          [ATTRIBUTE.CLIENT_ADDRESS]: message.peer?.remoteAddress,
+          [ATTRIBUTE.CLIENT_PORT]: message.peer?.remotePort,
+        },
+      });
+      // A line of the log tells the caller's trace also where nothing is traced here.
+      const trace = span?.context ?? context?.parent;
+      const observation = new Observation({ ...known, span, trace, baggage: context?.baggage, isLogged }, sinks);
       return {
         message: { ...message, origin: observation },
         outlet: observeOutlet(outlet, observation),
