@@ -94,7 +94,8 @@ test('calls in progress and calls that wait are told while they are, and not aft
     );
   };
   await waitFor(async () => (await load()).join() === '2,3', { what: 'two calls in progress and three that wait' });
-  assert.equal(upstream.seen.filter(({ message }) => message.method === 'tools/call').length, 2);
+  const arrived = (): number => upstream.seen.filter(({ message }) => message.method === 'tools/call').length;
+  await waitFor(() => arrived() === 2, { what: 'the two at the upstream' });
   gone.abort();
   await waitFor(async () => (await load()).join() === '0,0', { what: 'the end of all calls' });
 });
