@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { Client, SSEClientTransport } from '@modelcontextprotocol/client';
 import type { Gateway } from '../app.ts';
 import { modernBody, modernHeaders, post, readResult, startTestGateway, until } from '../test-gateway.ts';
 import { answerJson, startTestUpstream, toolText, type SeenRequest, type TestUpstream } from '../test-upstream.ts';
@@ -192,3 +193,17 @@ test('a large answer that asks for more is held whole, and not taken for a resul
   assert.equal(answer.isError, true);
   assert.match(answer.text, /asks for further input/);
 });
+
+for (const way of WAYS) {
+  test(`a large result reaches a client of HTTP+SSE whole (${way.server} server, ${way.form}${way.lines ? ', many lines' : ''})`, async (t) => {
+    const [gateway] = await start(t, way, (response, head, tail, isEvents) => {
+      const text = `${head}${PART}${PART}${tail}`;
+      response.end(isEvents ? `data: ${text.replaceAll('\n', '\ndata: ')}\n\n` : text);
+    });
+    const client = new Client({ name: 'c', version: '1' });
+    await client.connect(new SSEClientTransport(new URL(`${gateway.url}/sse`)));
+    t.after(() => client.close());
+    const { content } = await client.callTool({ name: 'big' });
+    assert.deepEqual(content, [{ type: 'text', text: PART + PART }]);
+  });
+}
