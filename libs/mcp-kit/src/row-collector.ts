@@ -55,6 +55,8 @@ export function createRowCollector(limits: ResultLimits): RowCollector {
     if (short !== (cell instanceof LongText ? cell.head : cell)) cutCells++;
     return short;
   };
+  const isShort = (cell: SourceCell): cell is Cell =>
+    typeof cell === 'string' ? isShortText(cell, limits.maxCellBytes) : cell === null || typeof cell !== 'object';
   return {
     push(row) {
       if (rows.length >= limits.maxRows) {
@@ -62,7 +64,7 @@ export function createRowCollector(limits: ResultLimits): RowCollector {
         fullBy = 'rows';
         return false;
       }
-      const bounded = row.map(cut);
+      const bounded = row.every(isShort) ? row : row.map(cut);
       const text = JSON.stringify(bounded);
       const size = Buffer.byteLength(text) + 1;
       if (rows.length > 0 && bytes + size > limits.maxBytes) {
@@ -97,12 +99,16 @@ export function createRowCollector(limits: ResultLimits): RowCollector {
   };
 }
 
+/** Whether its length alone shows that it fits: a UTF-16 unit is at most three UTF-8 bytes. */
+function isShortText(text: string, maxBytes: number): boolean {
+  return text.length * 3 <= maxBytes;
+}
+
 /** A string longer than the cap keeps its beginning and says its size; other structures longer than it become such a string. */
 function cutCell(cell: Cell, maxBytes: number): Cell {
   if (cell === null || typeof cell === 'number' || typeof cell === 'boolean') return cell;
   const text = typeof cell === 'string' ? cell : JSON.stringify(cell);
-  // A UTF-16 unit is at most three UTF-8 bytes, so short text needs no counting.
-  if (text.length * 3 <= maxBytes) return cell;
+  if (isShortText(text, maxBytes)) return cell;
   const bytes = Buffer.byteLength(text);
   if (bytes <= maxBytes) return cell;
   return cutText(text, maxBytes, bytes);
