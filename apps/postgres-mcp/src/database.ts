@@ -44,6 +44,8 @@ export interface Statement {
   params?: readonly unknown[];
   /** Ours, put before the client's sql, in whose positions it does not count: `EXPLAIN `. */
   prefix?: string;
+  /** Ours, run before it in the same transaction. The session ends afterwards, and with it what this has left behind. */
+  before?: readonly string[];
   /** Rows to leave out at the beginning, without sending them; only for what a cursor can be declared for. */
   skip?: number;
 }

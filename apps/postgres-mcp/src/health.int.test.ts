@@ -233,3 +233,32 @@ test('62: without pg_stat_statements it is said how to install it; with it the s
   assert.match(seen, /GRANT pg_monitor TO mcp_reader;/);
   assert.equal(seen.includes('pg_sleep'), false);
 });
+
+test('index advice: a statement that takes much time gets an index by its generic plan; it is not run, and what is refused or gone is passed over', async (t) => {
+  await admin.query(
+    'CREATE EXTENSION pg_stat_statements; CREATE TABLE gone (n int); SELECT pg_stat_statements_reset()',
+  );
+  t.after(() => admin.query('DROP EXTENSION pg_stat_statements'));
+  await admin.query('SELECT pg_sleep(0.2), n FROM gone RIGHT JOIN (SELECT 1) one ON true; DROP TABLE gone');
+  const before = await admin.query<{ n: string }>(
+    "SELECT max(id) AS n FROM orders WHERE (id + 0) > 0 AND placed > '2000-01-01'",
+  );
+  assert.equal(Number(before.rows[0]?.n), 120_000);
+  for (let n = 0; n < 30; n++) await admin.query("SELECT count(*) FROM orders WHERE customer_id = 77 AND note <> ''");
+  const lines = await health(watcher, 'index_advice');
+  assert.equal(
+    lines.some((line) => line.includes('check failed')),
+    false,
+  );
+  // The watcher may see the statement, but not read the table.
+  assert.equal(
+    lines.some((line) => line.includes('a statement that takes')),
+    false,
+  );
+  await admin.query('GRANT SELECT ON orders TO watcher');
+  const [advice] = (await health(watcher, 'index_advice')).filter((line) => line.includes('a statement that takes'));
+  assert.match(
+    advice ?? '',
+    /^index_advice \| info \| An index may help a statement that takes much time\. \| (Parallel )?Seq Scan on orders; not tried: CREATE EXTENSION hypopg would allow it; 30 calls of [\d.]+ ms: SELECT count\(\*\) FROM orders WHERE customer_id = \$1 AND note <> \$2 \| CREATE INDEX CONCURRENTLY ON orders \(customer_id\);$/,
+  );
+});

@@ -137,7 +137,7 @@ export async function bindParameters(
 /** Gives the columns when all rows that are wanted were pushed. */
 async function fetchRows(
   lease: Lease,
-  { sql, skip = 0 }: Statement,
+  { sql, skip = 0, before: prelude }: Statement,
   params: (string | null)[],
   sink: RowSink,
   notices: string[],
@@ -169,6 +169,7 @@ async function fetchRows(
     {
       sql,
       run: { params, maxRows: sink.maxRows, skip },
+      prelude,
       onRow,
       onUnwantedRow: () => {
         if (received() > (fullAt ?? 0) + MAX_UNWANTED_BYTES) exchange.stop();
@@ -186,20 +187,21 @@ async function fetchRows(
     return await settle(lease, exchange);
   } finally {
     client.off('notice', onNotice);
+    if (prelude !== undefined) lease.isBroken = true;
   }
 }
 
 type Wanted = Pick<ExchangeOptions, 'sql' | 'run'> &
-  Partial<Pick<ExchangeOptions, 'onRow' | 'onUnwantedRow' | 'batchSize'>>;
+  Partial<Pick<ExchangeOptions, 'onRow' | 'onUnwantedRow' | 'batchSize'>> & { prelude?: readonly string[] | undefined };
 
-function createExchange(lease: Lease, wanted: Wanted, deadlineMs: number): StatementExchange {
+function createExchange(lease: Lease, { prelude, ...wanted }: Wanted, deadlineMs: number): StatementExchange {
   const { client, guard } = lease;
   const settings = {
     ...(guard.escapes ? SQL_ASCII_SETTINGS : {}),
     ...(wanted.run !== 'describe' && wanted.run.skip > 0 ? CURSOR_SETTINGS : {}),
   };
   return new StatementExchange({
-    setUp: toSetUp(deadlineMs, lease.holdsSettings, settings),
+    setUp: [...toSetUp(deadlineMs, lease.holdsSettings, settings), ...(prelude ?? [])],
     cleanUp: CLEAN_UP_SQL,
     isProbing: lease.isStale && !lease.isOpen,
     onRow: () => true,

@@ -3,9 +3,11 @@ import { ToolError, toErrorText } from '@database-mcp/errors';
 import { readRows } from '../catalog.ts';
 import type { Database } from '../database.ts';
 import { describeRole, type Access } from '../role.ts';
+import type { StatementGuard } from '../statement-guard.ts';
 import { cache, connections, locks } from './activity-checks.ts';
 import { SEVERITIES, type Finding, type HealthCheck, type ServerFacts, type Severity } from './finding.ts';
 import { replication } from './replication-check.ts';
+import { adviseForStatements } from './statement-advice.ts';
 import { FACTS_SQL, indexAdvice, statements } from './statement-checks.ts';
 import { indexes, vacuum } from './storage-checks.ts';
 
@@ -30,6 +32,7 @@ const MAX_ROWS = 100;
 /** What is looked at, and for whom. */
 export interface HealthContext {
   database: Database;
+  guard: StatementGuard;
   access: Access;
   signal: AbortSignal;
 }
@@ -48,7 +51,9 @@ export async function readServerFacts({ database, signal }: HealthContext): Prom
 /** Runs one check; one that fails says so and the others go on. Rejects only when the call is aborted. */
 export async function runCheck(name: CheckName, facts: ServerFacts, context: HealthContext): Promise<Finding[]> {
   try {
-    return name === 'role' ? await checkRole(context) : await runSql(CHECKS[name], facts, context);
+    if (name === 'role') return await checkRole(context);
+    const found = await runSql(CHECKS[name], facts, context);
+    return name === 'index_advice' ? addAdvice(found, await adviseForStatements(context, facts)) : found;
   } catch (error) {
     if (context.signal.aborted || !(error instanceof ToolError)) throw error;
     return [{ severity: 'not run', finding: 'The check failed.', evidence: toErrorText(error) }];
@@ -74,6 +79,10 @@ async function runSql(check: HealthCheck, facts: ServerFacts, { database, signal
     });
   }
   return [...found, ...missing];
+}
+
+function addAdvice(found: Finding[], advice: Finding[]): Finding[] {
+  return advice.length === 0 ? found : [...found.filter(({ severity }) => severity !== 'ok'), ...advice];
 }
 
 function toSeverity(text: unknown): Severity {

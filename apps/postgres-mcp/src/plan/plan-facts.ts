@@ -91,7 +91,16 @@ function worstEstimate(nodes: PlanNode[]): PlanFact[] {
   return [{ fact: 'worst row estimate', value, where: worst.label }];
 }
 
-function vainScans(nodes: PlanNode[], { tableRows }: PlanContext): PlanFact[] {
+/** A sequential scan that drops most of what it reads, and how much that is. */
+export interface VainScan {
+  node: PlanNode;
+  kept: number;
+  read: number;
+  wasRun: boolean;
+}
+
+/** The vain scans, the largest first. */
+export function findVainScans(nodes: PlanNode[], { tableRows }: PlanContext): VainScan[] {
   const found = nodes.flatMap((node) => {
     if (node.type !== 'Seq Scan' || node.filter === undefined) return [];
     const wasRun = node.actualRows !== undefined;
@@ -99,14 +108,15 @@ function vainScans(nodes: PlanNode[], { tableRows }: PlanContext): PlanFact[] {
     const read = wasRun ? kept + (node.removedRows ?? 0) : (tableRows.get(node.relation ?? '') ?? 0);
     return read >= MIN_ROWS && kept / read <= MAX_KEPT_SHARE ? [{ node, kept, read, wasRun }] : [];
   });
-  return found
-    .toSorted((a, b) => b.read - a.read)
-    .slice(0, MAX_FACTS_OF_A_KIND)
-    .map(({ node, kept, read, wasRun }) => ({
-      fact: 'sequential scan',
-      value: `reads ${wasRun ? '' : 'about '}${round(read)} rows and keeps ${round(kept)}: ${shorten(node.filter ?? '')}`,
-      where: node.label,
-    }));
+  return found.toSorted((a, b) => b.read - a.read).slice(0, MAX_FACTS_OF_A_KIND);
+}
+
+function vainScans(nodes: PlanNode[], context: PlanContext): PlanFact[] {
+  return findVainScans(nodes, context).map(({ node, kept, read, wasRun }) => ({
+    fact: 'sequential scan',
+    value: `reads ${wasRun ? '' : 'about '}${round(read)} rows and keeps ${round(kept)}: ${shorten(node.filter ?? '')}`,
+    where: node.label,
+  }));
 }
 
 function spills(nodes: PlanNode[], { blockBytes, workMem }: PlanContext): PlanFact[] {

@@ -2,30 +2,21 @@ import { z } from 'zod';
 import { ToolError } from '@database-mcp/errors';
 import {
   defineTool,
-  LongText,
   READ_ONLY_ANNOTATIONS,
   type Cell,
   type ResultLimits,
-  type SourceCell,
   type TableResult,
   type Tool,
 } from '@database-mcp/mcp-kit';
-import { readRows, suggestRelation } from '../catalog.ts';
+import { suggestRelation } from '../catalog.ts';
 import type { Database } from '../database.ts';
 import { describeStatement } from '../describe-statement.ts';
 import { compactPlan } from '../plan/compact-plan.ts';
-import { findPlanFacts, flatten, type PlanContext } from '../plan/plan-facts.ts';
-import { readPlan, type Plan } from '../plan/read-plan.ts';
+import { adviseIndex, explain, readPlanContext, type IndexAdvice } from '../plan/explain.ts';
+import { findPlanFacts, round, type PlanContext, type PlanFact } from '../plan/plan-facts.ts';
+import type { Plan } from '../plan/read-plan.ts';
 import type { StatementGuard } from '../statement-guard.ts';
 import { checkParameterCount } from './parameter-count.ts';
-
-/** A plan for some thousands of partitions is a few MB long. */
-const MAX_PLAN_BYTES = 8 * 1024 * 1024;
-
-const CONTEXT_SQL = `
-  SELECT c.relname::text, c.reltuples, pg_catalog.current_setting('work_mem'), pg_catalog.current_setting('block_size')
-    FROM (SELECT) one
-    LEFT JOIN pg_catalog.pg_class c ON c.relname = ANY ($1::text[]) AND c.relkind = 'r' AND pg_catalog.pg_table_is_visible(c.oid)`;
 
 /** Shows how Postgres runs a statement. */
 export function createExplainTool(database: Database, guard: StatementGuard, limits: ResultLimits): Tool {
@@ -45,8 +36,10 @@ export function createExplainTool(database: Database, guard: StatementGuard, lim
       const { parameters } = await guard.checkReading(sql, signal);
       checkParameterCount(parameters, params.length);
       try {
-        const plan = await explain(database, { sql, params }, analyze, signal);
-        return toResult(plan, await readContext(database, plan, signal), limits);
+        const statement = { sql, params };
+        const plan = await explain(database, statement, analyze, signal);
+        const context = await readPlanContext(database, plan, signal);
+        return toResult(plan, context, await adviseIndex(database, statement, plan, context, signal), limits);
       } catch (error) {
         throw await suggestRelation(database, error, signal);
       }
@@ -62,54 +55,27 @@ function alreadyExplained(): ToolError {
   });
 }
 
-async function explain(
-  database: Database,
-  statement: { sql: string; params: readonly unknown[] },
-  analyze: boolean,
-  signal: AbortSignal,
-): Promise<Plan> {
-  const prefix = `EXPLAIN (FORMAT JSON${analyze ? ', ANALYZE, BUFFERS' : ''}) `;
-  let answer: SourceCell = null;
-  const push = ([cell = null]: SourceCell[]): boolean => {
-    answer = cell;
-    return true;
-  };
-  await database.read({ ...statement, prefix }, { maxRows: 1, maxValueBytes: MAX_PLAN_BYTES, push }, signal);
-  return readPlan(toJson(answer));
+function toFact({ createSql, where, costs }: IndexAdvice): PlanFact {
+  if (!costs) return { fact: 'index that may help', value: createSql, where };
+  const tried = `cost ${round(costs.without)} → ${round(costs.with)}, tried with HypoPG`;
+  return { fact: 'index that helps', value: `${createSql} ${tried}`, where };
 }
 
-/** The plan comes as text, because costs have a scale that JSON numbers lose. */
-function toJson(cell: SourceCell): unknown {
-  if (cell instanceof LongText && !cell.isWhole) {
-    throw new ToolError({
-      code: 'TOO_LARGE',
-      message: `The plan is longer than ${MAX_PLAN_BYTES / 1024 / 1024} MiB.`,
-      hint: 'Explain a part of the statement, or one that needs fewer partitions.',
-    });
-  }
-  const text = cell instanceof LongText ? cell.head : cell;
-  return typeof text === 'string' ? (JSON.parse(text) as unknown) : text;
-}
-
-async function readContext(database: Database, plan: Plan, signal: AbortSignal): Promise<PlanContext> {
-  const scanned = flatten(plan.root).flatMap(({ type, relation }) => (type === 'Seq Scan' ? (relation ?? []) : []));
-  const names = [...new Set(scanned)];
-  const rows = await readRows(database, CONTEXT_SQL, [names], signal, names.length + 1);
-  const [, , workMem, blockBytes] = rows[0] ?? [];
-  return {
-    tableRows: new Map(rows.map(([name, count]) => [String(name), Number(count)])),
-    workMem: String(workMem),
-    blockBytes: Number(blockBytes),
-  };
-}
-
-function toResult(plan: Plan, context: PlanContext, limits: ResultLimits): TableResult {
+function toResult(
+  plan: Plan,
+  context: PlanContext,
+  advice: IndexAdvice | undefined,
+  limits: ResultLimits,
+): TableResult {
   const { tree, shown, total } = compactPlan(plan, limits.maxCellBytes);
-  const rows: Cell[][] = findPlanFacts(plan, context).map(({ fact, value, where }) => [fact, value, where ?? null]);
+  const facts = [...findPlanFacts(plan, context), ...(advice ? [toFact(advice)] : [])];
+  const rows: Cell[][] = facts.map(({ fact, value, where }) => [fact, value, where ?? null]);
   rows.push(['plan', tree, null]);
   const notices: string[] = [];
   if (!plan.wasRun) notices.push('These are estimates; analyze: true runs the statement and measures.');
   if (shown < total) notices.push(`The plan has ${total} nodes; the ${shown} that matter most are shown.`);
+  if (advice && !advice.costs)
+    notices.push('The index was not tried, which needs the extension HypoPG: CREATE EXTENSION hypopg.');
   const columns = [
     { name: 'fact', type: 'text' },
     { name: 'value', type: 'json' },

@@ -10,13 +10,19 @@ import type { Database } from '../database.ts';
 import { CHECK_NAMES, readServerFacts, runCheck, type CheckName } from '../health/checks.ts';
 import { SEVERITIES, type Finding } from '../health/finding.ts';
 import type { Access } from '../role.ts';
+import type { StatementGuard } from '../statement-guard.ts';
 
 const COLUMNS = ['check', 'severity', 'finding', 'evidence', 'fix'].map((name) => ({ name, type: 'text' }));
 
 const rank = ({ severity }: Finding): number => SEVERITIES.indexOf(severity);
 
 /** Looks for what is wrong with the database. */
-export function createHealthTool(database: Database, limits: ResultLimits, access: Access = 'read'): Tool {
+export function createHealthTool(
+  database: Database,
+  guard: StatementGuard,
+  limits: ResultLimits,
+  access: Access,
+): Tool {
   return defineTool({
     name: 'health',
     description: 'Check the health of the database: findings by severity, with evidence and the SQL that mends them.',
@@ -25,7 +31,7 @@ export function createHealthTool(database: Database, limits: ResultLimits, acces
     }),
     annotations: READ_ONLY_ANNOTATIONS,
     async run({ checks = [] }, { signal }) {
-      const context = { database, access, signal };
+      const context = { database, guard, access, signal };
       const facts = await readServerFacts(context);
       const found: (Finding & { check: CheckName })[] = [];
       for (const check of new Set(checks.length > 0 ? checks : CHECK_NAMES)) {

@@ -19,7 +19,7 @@ export function createTools(database: Database, limits: ResultLimits, writing?: 
     createListTablesTool(database, limits),
     createDescribeTableTool(database, limits),
     createExplainTool(database, guard, limits),
-    createHealthTool(database, limits, writing ? 'write' : 'read'),
+    createHealthTool(database, guard, limits, writing ? 'write' : 'read'),
     ...(writing ? [createExecuteTool(database, { guard, limits, ...writing })] : []),
   ];
 }
