@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openAuditLog, type AuditEntry, type AuditLog } from './audit-log.ts';
+import { NO_FULL_DISK } from './test-observed-server.ts';
 
 const ENTRY: AuditEntry = {
   caller: { client: { name: 'agent', version: '1.2' }, session: 's-1', address: '127.0.0.1' },
@@ -120,8 +121,6 @@ test('a path that cannot be used is said at the start, with the setting and what
     );
   }
 });
-
-const NO_FULL_DISK = existsSync('/dev/full') ? false : '/dev/full, a disk that is always full, is a device of Linux';
 
 test(
   'when the disk is full the answer is withheld and calls are refused, until lines can be written again',

@@ -33,6 +33,8 @@ export interface AuditEntry {
 export interface AuditLog {
   /** Undefined when a call may run. Otherwise its answer, which is not recorded: no line can be written just now. */
   refuse(): Failure | undefined;
+  /** Writes that a call which may change something begins. Otherwise gives its answer: it must not run. */
+  announce(call: Pick<AuditEntry, 'caller' | 'name' | 'statement' | 'traceId'>): Failure | undefined;
   /** Writes one line. Undefined when it is in the file, otherwise the answer that the caller gets in place of the result. */
   record(entry: AuditEntry): Failure | undefined;
   close(): void;
@@ -63,7 +65,7 @@ export function openAuditLog(path: string, instance: string): AuditLog {
   };
   return {
     refuse() {
-      if (lost === 0) return undefined;
+      if (lost === 0 && refused === 0) return undefined;
       if (!append({ event: 'resumed', lost, refused })) {
         refused++;
         return unavailable('It was not run.');
@@ -71,6 +73,11 @@ export function openAuditLog(path: string, instance: string): AuditLog {
       lost = 0;
       refused = 0;
       return undefined;
+    },
+    announce(call) {
+      if (append({ ...toSubject(call), event: 'begin' })) return undefined;
+      refused++;
+      return unavailable('It was not run.');
     },
     record(entry) {
       if (append(toLine(entry))) return undefined;
@@ -89,8 +96,19 @@ function unavailable(consequence: string): Failure {
   };
 }
 
-function toLine({ caller, name, statement, status, rows, durationMs, traceId }: AuditEntry): object {
+function toLine({ status, rows, durationMs, ...call }: AuditEntry): object {
+  const { trace_id, ...subject } = toSubject(call);
   const verdict = status === 'ok' ? 'allowed' : REFUSALS.has(status) ? 'refused' : 'failed';
+  return { ...subject, verdict, code: status === 'ok' ? undefined : status, rows, durationMs, trace_id };
+}
+
+/** Who calls what. */
+function toSubject({
+  caller,
+  name,
+  statement,
+  traceId,
+}: Pick<AuditEntry, 'caller' | 'name' | 'statement' | 'traceId'>) {
   return {
     client: caller.client && { name: cut(caller.client.name), version: cut(caller.client.version) },
     session: caller.session,
@@ -98,10 +116,6 @@ function toLine({ caller, name, statement, status, rows, durationMs, traceId }: 
     tool: name,
     summary: statement?.summary,
     fingerprint: statement?.text === undefined ? undefined : toFingerprint(statement.text),
-    verdict,
-    code: status === 'ok' ? undefined : status,
-    rows,
-    durationMs,
     trace_id: traceId,
   };
 }

@@ -26,7 +26,8 @@ export interface ToolCallResult {
 export async function callTool(tool: Tool, args: unknown, options: CallOptions): Promise<ToolCallResult> {
   const startedAt = performance.now();
   const refusal = options.audit?.refuse();
-  const { result, status, statement } = refusal ? failed(refusal) : await runTool(tool, args, options);
+  const outcome = refusal ? { ...failed(refusal), isUnrecorded: true } : await runTool(tool, args, options);
+  const { result, status, statement } = outcome;
   const withheld = reportCall(
     {
       status,
@@ -35,7 +36,7 @@ export async function callTool(tool: Tool, args: unknown, options: CallOptions):
       statement,
       durationMs: millisecondsSince(startedAt),
     },
-    refusal ? { ...options, audit: undefined } : options,
+    outcome.isUnrecorded ? { ...options, audit: undefined } : options,
   );
   return withheld ? toErrorResult(withheld) : result;
 }
@@ -45,13 +46,20 @@ interface Outcome {
   status: 'ok' | ErrorCode;
   /** Only for the audit log. */
   statement?: StatementDescription | undefined;
+  /** The audit log cannot be written, and the call has not run. */
+  isUnrecorded?: boolean;
 }
 
 async function runTool(tool: Tool, args: unknown, options: CallOptions): Promise<Outcome> {
   const parsed = tool.validate(args ?? {});
   if (!parsed.success) return failed(describeIssues(parsed.error, tool));
+  const { audit, name, caller, trace } = options;
+  const statement = audit ? await describeCall(tool, parsed.data) : undefined;
+  const refusal = tool.annotations.readOnlyHint
+    ? undefined
+    : audit?.announce({ caller, name, statement, traceId: trace?.traceId });
+  if (refusal) return { ...failed(refusal), isUnrecorded: true };
   const outcome = await runBounded((signal) => tool.run(parsed.data, { signal }), options);
-  const statement = options.audit ? await describeCall(tool, parsed.data) : undefined;
   if (outcome.kind === 'failed') return { ...failed(outcome.failure), statement };
   const { value } = outcome;
   return {

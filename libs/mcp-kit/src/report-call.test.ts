@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { NO_TELEMETRY } from '@database-mcp/telemetry';
-import { CALLER, connect, postLegacy, query, start } from './test-observed-server.ts';
+import { CALLER, connect, NO_FULL_DISK, postLegacy, query, start } from './test-observed-server.ts';
 
 test('the log line of a call has its trace, also when only the caller traces', async (t) => {
   const { url, lines, recorded } = await start(t);
@@ -62,17 +62,48 @@ test('the audit log has a line for each call: who, what, verdict, rows, trace; a
   assert.ok(!/hunter2|4711/.test(text));
 });
 
-test('a call is refused, and its result withheld, while the audit log cannot be written', async (t) => {
-  const { url, lines } = await start(t, { auditLog: '/dev/full' });
-  const client = await connect(t, url, 'auto');
-  const first = await query(client, 'x');
-  const second = await query(client, 'x');
-  assert.match(JSON.stringify(first), /UNAVAILABLE.*withheld.*"isError":true/);
-  assert.match(JSON.stringify(second), /UNAVAILABLE.*was not run.*"isError":true/);
+test(
+  'a call is refused, and its result withheld, while the audit log cannot be written',
+  { skip: NO_FULL_DISK },
+  async (t) => {
+    const { url, lines } = await start(t, { auditLog: '/dev/full' });
+    const client = await connect(t, url, 'auto');
+    const first = await query(client, 'x');
+    const second = await query(client, 'x');
+    assert.match(JSON.stringify(first), /UNAVAILABLE.*withheld.*"isError":true/);
+    assert.match(JSON.stringify(second), /UNAVAILABLE.*was not run.*"isError":true/);
+    assert.deepEqual(
+      lines.filter(({ text }) => text === 'call').map(({ status }) => status),
+      ['UNAVAILABLE', 'UNAVAILABLE'],
+    );
+  },
+);
+
+test('a call that may write is in the audit log before it runs', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'audit-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const auditLog = join(folder, 'audit.jsonl');
+  const { url, writes, stop } = await start(t, { auditLog });
+  await (await connect(t, url, 'auto')).callTool({ name: 'test_write' });
+  await stop();
+  const lines = readFileSync(auditLog, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>); // prettier-ignore
   assert.deepEqual(
-    lines.filter(({ text }) => text === 'call').map(({ status }) => status),
-    ['UNAVAILABLE', 'UNAVAILABLE'],
+    lines.map(({ event, verdict, summary }) => [event, verdict, summary]),
+    [
+      ['begin', undefined, 'DELETE country'],
+      [undefined, 'allowed', 'DELETE country'],
+    ],
   );
+  assert.equal(writes.calls, 1);
+});
+
+test('a call that may write does not run when the audit log cannot be written', { skip: NO_FULL_DISK }, async (t) => {
+  const full = await start(t, { auditLog: '/dev/full' });
+  const client = await connect(t, full.url, 'auto');
+  for (let call = 0; call < 2; call++) {
+    assert.match(JSON.stringify(await client.callTool({ name: 'test_write' })), /UNAVAILABLE.*was not run/);
+  }
+  assert.equal(full.writes.calls, 0);
 });
 
 const SECRET = 'hunter2';

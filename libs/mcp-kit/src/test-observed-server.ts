@@ -1,5 +1,6 @@
 /** For tests: telemetry that is kept in memory, and a server that tells it of its requests. */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
@@ -23,6 +24,11 @@ import {
   type DatabaseTelemetry,
   type Tool,
 } from './index.ts';
+
+/** Why tests of a disk that is full are skipped, if they are. */
+export const NO_FULL_DISK = existsSync('/dev/full')
+  ? false
+  : '/dev/full, a disk that is always full, is a device of Linux';
 
 /** A span as it was recorded. */
 export interface RecordedSpan extends SpanOptions {
@@ -73,9 +79,20 @@ export function record(isRecording = true): Recorded {
 
 const LIMITS = { maxRows: 1, maxBytes: 1_000, maxCellBytes: 100 };
 
-function createTools(database: DatabaseTelemetry, onDescribe: () => void): Tool[] {
+function createTools(database: DatabaseTelemetry, onDescribe: () => void, onWrite: () => void): Tool[] {
   const annotations = READ_ONLY_ANNOTATIONS;
   return [
+    defineTool({
+      name: 'write',
+      description: 'Writes.',
+      input: z.strictObject({}),
+      annotations: { ...annotations, readOnlyHint: false, destructiveHint: true },
+      describe: () => ({ summary: 'DELETE country', text: 'DELETE FROM country' }),
+      run() {
+        onWrite();
+        return Promise.resolve({ columns: [], rows: [], rowCount: 0, truncated: false });
+      },
+    }),
     defineTool({
       name: 'query',
       description: 'Returns its statement, or fails.',
@@ -122,10 +139,11 @@ export interface Started {
   recorded: Recorded;
   lines: Record<string, unknown>[];
   describe: { calls: number };
+  writes: { calls: number };
   stop(): Promise<void>;
 }
 
-/** Starts a server with one tool, `test_query`, on a database that is none. */
+/** Starts a server with the tools `test_query` and `test_write`, on a database that is none. */
 export async function start(
   t: TestContext,
   options: {
@@ -157,12 +175,17 @@ export async function start(
   );
   database.observePool(() => ({ used: 2, idle: 1, pending: 4, max: 5 }));
   const describe = { calls: 0 };
+  const writes = { calls: 0 };
   const serving = await serveMcp({
     name: 'test-mcp',
     version: '1.0.0',
     instructions: 'For tests.',
     instance: 'test',
-    tools: createTools(database, () => describe.calls++),
+    tools: createTools(
+      database,
+      () => describe.calls++,
+      () => writes.calls++,
+    ),
     timeoutMs: 5_000,
     logger,
     transport: options.transport ?? 'streamable-http',
@@ -179,7 +202,7 @@ export async function start(
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= serving.close());
   t.after(stop);
-  return { url: serving.url ?? '', input, output, recorded, lines, describe, stop };
+  return { url: serving.url ?? '', input, output, recorded, lines, describe, writes, stop };
 }
 
 /** Connects a client of an era. */
