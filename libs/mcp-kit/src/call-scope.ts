@@ -33,7 +33,9 @@ export function createCallScope({ timeoutMs, logger, telemetry, audit }: CallSco
       logger,
       caller: audit ? toCaller(server, http?.req) : {},
       trace:
-        observed?.span?.context ?? parseTraceparent(meta?.['traceparent'] ?? http?.req?.headers.get('traceparent')),
+        observed?.span?.context ??
+        parseTraceparent(meta?.['traceparent']) ??
+        parseTraceparent(http?.req?.headers.get('traceparent')),
       observed,
       span: observed?.span,
       audit,
