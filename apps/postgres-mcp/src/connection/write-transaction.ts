@@ -8,7 +8,7 @@ import { ToolError } from '@database-mcp/errors';
 import type { SourceCell } from '@database-mcp/mcp-kit';
 import type { Statement } from '../database.ts';
 import { isConnectionError, outcomeUnknown, rolledBackByLoss } from '../sql-errors.ts';
-import { BEGIN_READ_WRITE, CLEAN_UP_SQL, CONTROL_TIMEOUT_MS, toSetUp } from '../transaction.ts';
+import { BEGIN_READ_WRITE, CONTROL_TIMEOUT_MS, toSetUp } from '../transaction.ts';
 import { cellMakerOf } from '../values.ts';
 import { watchAbort } from './abort.ts';
 import { DEFAULT_MAX_VALUE_BYTES } from './message-guard.ts';
@@ -104,20 +104,16 @@ export async function runWrite(
     signal.throwIfAborted();
     // A cancel request must not meet the COMMIT: an abort from here on is waited for and not passed on.
     cancelling.release();
-    if (!isCommitted) return result;
-    await commit(lease, result, id ?? '', signal);
-    // What a trigger has set for its session has outlived the transaction.
-    lease.isBroken = true;
+    if (isCommitted) await commit(lease, result, id ?? '', signal);
+    else await rollBack(lease);
     return result;
-  } catch (error) {
-    // A client that gave up may have left the statement running: the connection ends, and with it the transaction.
-    if (signal.aborted) lease.isBroken = true;
-    throw error;
   } finally {
     lease.client.off('notice', onNotice);
     cancelling.release();
     lease.guard.maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
-    cleanUp(lease);
+    // Not used again: what a trigger has set for its session outlives a COMMIT, the next write would find its counts of
+    // rows, and after an error or an abort the end of the connection is the end of the transaction.
+    lease.isBroken = true;
   }
 }
 
@@ -125,12 +121,14 @@ type Run = (...step: ConstructorParameters<typeof WriteStep>) => Promise<StepRes
 
 async function send(lease: Lease, step: WriteStep): Promise<StepResult> {
   lease.client.query(step);
-  try {
-    return await step.done;
-  } catch (error) {
-    if (isConnectionError(error)) lease.isBroken = true;
-    throw error;
-  }
+  return await step.done;
+}
+
+/** So that no lock is held any more when the answer comes; the end of the connection does the same a little later. */
+async function rollBack(lease: Lease): Promise<void> {
+  const late = new AbortController();
+  const done = send(lease, new WriteStep('ROLLBACK')).finally(() => late.abort());
+  await Promise.race([done, sleep(CONTROL_TIMEOUT_MS, undefined, { signal: late.signal })]).catch(() => {});
 }
 
 async function begin(lease: Lease, run: Run, deadlineMs: number): Promise<void> {
@@ -141,9 +139,6 @@ async function begin(lease: Lease, run: Run, deadlineMs: number): Promise<void> 
   const setUp = toSetUp(deadlineMs, lease.holdsSettings, {}, BEGIN_READ_WRITE);
   try {
     for (const sql of setUp) await Promise.race([run(sql), late]);
-  } catch (error) {
-    lease.isBroken = true;
-    throw error;
   } finally {
     clearTimeout(timer);
   }
@@ -188,21 +183,11 @@ async function commit(lease: Lease, result: WriteResult, transactionId: string, 
     throw new ToolError({ code: 'QUERY_FAILED', message: 'The database rolled the write back.' });
   } catch (error) {
     if (!signal.aborted && !isConnectionError(error)) throw error;
-    lease.isBroken = true;
     throw new CommitInDoubtError(transactionId, result, { cause: error });
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-/** Without a transaction ROLLBACK does nothing. The answer does not wait for it. */
-function cleanUp(lease: Lease): void {
-  if (lease.isBroken) return;
-  const run = async (): Promise<void> => {
-    for (const sql of CLEAN_UP_SQL.split('; ')) await send(lease, new WriteStep(sql));
-  };
-  lease.atRest = run().catch(() => void (lease.isBroken = true));
 }
 
 /** What became of a COMMIT that nobody saw: asked on other connections by `ask`, which may fail. */

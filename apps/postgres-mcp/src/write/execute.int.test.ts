@@ -86,7 +86,7 @@ test('a sample is short, cascades are counted, and a missing WHERE is told', asy
   assert.equal(rehearsal.rowCount, 10);
   assert.match(
     said(rehearsal),
-    /30 rows affected[^]*no WHERE[^]*public\.orders 30 deleted; public\.line 9 deleted[^]*first 10 of the rows/,
+    /30 rows affected[^]*no WHERE[^]*public\.line 9 deleted; public\.orders 30 deleted[^]*first 10 of the rows/,
   );
 });
 

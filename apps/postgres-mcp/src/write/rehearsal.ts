@@ -16,25 +16,30 @@ const OLD_AND_NEW_SINCE = 180_000;
 /** From this version on MERGE has RETURNING. */
 const MERGE_RETURNING_SINCE = 170_000;
 
-/** Rows that this connection has changed since the database last counted: the difference is what the write changed. */
-const CHANGES_SQL = `
-  (SELECT coalesce(pg_catalog.json_object_agg(relid, pg_catalog.json_build_array(
-            pg_catalog.quote_ident(schemaname) || '.' || pg_catalog.quote_ident(relname), n_tup_ins, n_tup_upd, n_tup_del)), '{}')
-     FROM pg_catalog.pg_stat_xact_user_tables WHERE n_tup_ins + n_tup_upd + n_tup_del > 0)`;
-
 /** $1: the tables that the statement names, as JSON. */
 const BEFORE_SQL = `
-  SELECT current_user, pg_catalog.current_database(), pg_catalog.current_setting('server_version_num'), ${CHANGES_SQL},
+  SELECT current_user, pg_catalog.current_database(), pg_catalog.current_setting('server_version_num'),
          (SELECT coalesce(pg_catalog.json_object_agg(c.oid, pg_catalog.json_build_array(name, c.reltuples)), '{}')
             FROM pg_catalog.jsonb_array_elements_text($1::jsonb) name JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(name))`;
 
+/**
+ * The locks that are held, and the rows that were changed in each table that is locked. The counts are those that the
+ * database has not added up yet, so a connection is not used for a second write.
+ */
 const AFTER_SQL = `
-  SELECT ${CHANGES_SQL},
-         (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(l.relation, l.mode,
-                   pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), c.relkind)), '[]')
-            FROM pg_catalog.pg_locks l LEFT JOIN (pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace)
-              ON c.oid = l.relation
-           WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND l.relation >= 16384)`;
+  WITH held AS (
+    SELECT l.relation, l.mode, c.relkind, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS name
+      FROM pg_catalog.pg_locks l LEFT JOIN (pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace)
+        ON c.oid = l.relation
+     WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND l.relation >= 16384),
+  changed AS (
+    SELECT name, pg_catalog.pg_stat_get_xact_tuples_inserted(relation) AS inserted,
+           pg_catalog.pg_stat_get_xact_tuples_updated(relation) AS updated,
+           pg_catalog.pg_stat_get_xact_tuples_deleted(relation) AS deleted
+      FROM (SELECT DISTINCT relation, name FROM held WHERE relkind IN ('r', 'm')) tables)
+  SELECT (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(name, inserted, updated, deleted) ORDER BY name), '[]')
+            FROM changed WHERE inserted + updated + deleted > 0),
+         (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(relation, mode, name, relkind)), '[]') FROM held)`;
 
 /** The questions for a plan. */
 export function toQuestions(write: AllowedWrite): { before: { sql: string; params: string[] }; after: string } {
@@ -46,23 +51,20 @@ export interface Setting {
   role: string;
   database: string;
   versionNumber: number;
-  changes: Changes;
   /** By oid: what the statement calls it, and its estimated rows (-1: never counted). */
   relations: Readonly<Record<string, readonly [name: string, rows: number]>>;
 }
 
-/** By oid: name, rows inserted, updated, deleted. */
-type Changes = Readonly<Record<string, readonly [name: string, inserted: number, updated: number, deleted: number]>>;
+type Change = readonly [name: string, inserted: number, updated: number, deleted: number];
 type Lock = readonly [oid: number, mode: string, name: string | null, kind: string | null];
 
 /** Reads the answer to the question before. */
 export function readSetting([row = []]: TextRows): Setting {
-  const [role, database, version, changes, relations] = row;
+  const [role, database, version, relations] = row;
   return {
     role: role ?? '',
     database: database ?? '',
     versionNumber: Number(version),
-    changes: JSON.parse(changes ?? '{}') as Changes,
     relations: JSON.parse(relations ?? '{}') as Setting['relations'],
   };
 }
@@ -121,7 +123,7 @@ export function describeEffects(write: AllowedWrite, setting: Setting, answer: W
   const [changes, locks] = row;
   const notices: string[] = [];
   if (write.isUnconditional) notices.push('It has no WHERE: it changes every row of the table.');
-  const changed = describeChanges(setting.changes, JSON.parse(changes ?? '{}') as Changes);
+  const changed = describeChanges(JSON.parse(changes ?? '[]') as Change[]);
   if (changed.length > 0) notices.push(`Rows by table, with cascades and triggers: ${listed(changed)}.`);
   if (write.kind === 'TRUNCATE' || write.kind === 'DROP') {
     const sizes = Object.values(setting.relations).map(([name, rows]) => `${name} ${rows < 0 ? 'unknown' : rows}`);
@@ -132,13 +134,13 @@ export function describeEffects(write: AllowedWrite, setting: Setting, answer: W
   return notices;
 }
 
-function describeChanges(before: Changes, after: Changes): string[] {
-  return Object.entries(after).flatMap(([oid, [name, ...counts]]) => {
+function describeChanges(changes: readonly Change[]): string[] {
+  return changes.map(([name, ...counts]) => {
     const parts = ['inserted', 'updated', 'deleted'].flatMap((word, index) => {
-      const count = (counts[index] ?? 0) - Number(before[oid]?.[index + 1] ?? 0);
+      const count = counts[index] ?? 0;
       return count > 0 ? [`${count} ${word}`] : [];
     });
-    return parts.length > 0 ? [`${name} ${parts.join(', ')}`] : [];
+    return `${name} ${parts.join(', ')}`;
   });
 }
 
