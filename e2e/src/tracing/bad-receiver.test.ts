@@ -23,7 +23,11 @@ const MAX_GROWTH_MIB = 60;
 /** Far less than the receiver's time, far more than a call needs. */
 const SLOWEST_MS = 2_000;
 
-async function start(t: TestContext, endpoint: string): Promise<TracedGateway & { metricsUrl: string }> {
+async function start(
+  t: TestContext,
+  endpoint: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<TracedGateway & { metricsUrl: string }> {
   const upstream = await startTracedUpstream(t, 'a_');
   const metricsPort = await freePort();
   const gateway = await startTracedGateway(t, {
@@ -37,6 +41,7 @@ async function start(t: TestContext, endpoint: string): Promise<TracedGateway & 
       MCP_METRICS_PORT: String(metricsPort),
       // A line for each call would push out the one that is counted.
       LOG_LEVEL: 'warn',
+      ...env,
     },
   });
   return { ...gateway, metricsUrl: `http://127.0.0.1:${metricsPort}/metrics` };
@@ -108,4 +113,25 @@ test('a receiver that comes back gets the spans of then on', async (t) => {
   await receiver.waitForSpan('the call afterwards', ({ name }) => name === 'tools/call a_fail');
   const samples = readSamples(await (await fetch(gateway.metricsUrl)).text());
   assert.ok(sampleOf(samples, 'otel_sdk_exporter_span_exported_total', {}) > 0);
+});
+
+test('what a receiver refuses because it is overloaded is sent again', async (t) => {
+  const receiver = await startOtlpReceiver(t, { mood: 'overloaded' });
+  const gateway = await start(t, receiver.url);
+  const { headers, body } = buildRpcRequest('tools/call', { params: { name: 'a_fail' } });
+  await fetch(gateway.url, { method: 'POST', headers, body });
+  await waitFor(() => receiver.requests.length > 0, { what: 'the first attempt' });
+  receiver.mood = 'ok';
+  await receiver.waitForSpan('the call', ({ name, kind }) => name === 'tools/call a_fail' && kind === 'server');
+  assert.equal(lost(readSamples(await (await fetch(gateway.metricsUrl)).text())), 0);
+});
+
+test('a gateway that is ended sends the spans that it still has', async (t) => {
+  const receiver = await startOtlpReceiver(t);
+  const gateway = await start(t, receiver.url, { OTEL_BSP_SCHEDULE_DELAY: '60000' });
+  const { headers, body } = buildRpcRequest('tools/call', { params: { name: 'a_ok' } });
+  await fetch(gateway.url, { method: 'POST', headers, body });
+  assert.equal(receiver.spans.length, 0);
+  assert.deepEqual(await gateway.process.stop(), { code: 0, signal: null });
+  assert.ok(receiver.spans.some(({ name, kind }) => name === 'tools/call a_ok' && kind === 'server'));
 });

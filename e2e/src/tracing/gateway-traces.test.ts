@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  buildRpcRequest,
   freePort,
   rpcRequest,
   startOtlpReceiver,
@@ -252,6 +253,35 @@ test('the trace of a call through a gateway process', async (t) => {
     const own = `00-${traceId}-${client.spanId}-01`;
     assert.deepEqual(sent, { traceparent: own, baggage: 'b=1' });
     assert.deepEqual([headers['traceparent'], headers['baggage']], [own, 'b=1']);
+  });
+
+  await t.test('each message of a batch has a span of its own', async () => {
+    const { traceId, traceparent } = freshTrace();
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', traceparent };
+    const calls = ['a_ok', 'a_fail'].map((name, id) => ({
+      jsonrpc: '2.0',
+      id,
+      method: 'tools/call',
+      params: { name },
+    }));
+    const body = JSON.stringify(calls);
+    await (await fetch(url, { method: 'POST', headers, body })).text();
+    const servers = (await waitForTrace(receiver, traceId, 4)).filter(({ kind }) => kind === 'server');
+    assert.deepEqual(servers.map((span) => [span.name, span.attributes['error.type'], span.parentSpanId]).toSorted(), [
+      ['tools/call a_fail', 'tool_error', CLIENT_SPAN],
+      ['tools/call a_ok', undefined, CLIENT_SPAN],
+    ]);
+  });
+
+  await t.test('a stream that listens has a span that ends when it is open', async () => {
+    const { traceId, traceparent } = freshTrace();
+    const gone = new AbortController();
+    const params = { notifications: { toolsListChanged: true }, _meta: { traceparent } };
+    const { headers, body } = buildRpcRequest('subscriptions/listen', { params });
+    await fetch(url, { method: 'POST', headers, body, signal: gone.signal });
+    const [span] = await waitForTrace(receiver, traceId, 1);
+    assert.deepEqual([span?.name, span?.kind, span?.status.code], ['subscriptions/listen', 'server', 0]);
+    gone.abort();
   });
 
   await t.test('tools/list is answered from the catalogue, whose refreshes are traces of their own', async () => {
