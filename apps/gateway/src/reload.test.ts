@@ -194,12 +194,12 @@ test('a configuration that cannot be used changes nothing, and each problem is t
 test('settings that need a restart are named, and the upstreams change all the same', async (t) => {
   const [a, b] = await startPair(t);
   const gateway = await start(t, toText([{ name: 'a', upstream: a }]));
-  gateway.write(toText([{ name: 'b', upstream: b }], { host: '127.0.0.2', maxBodyBytes: 2048 }));
+  gateway.write(toText([{ name: 'b', upstream: b }], { host: '127.0.0.2', maxBodyBytes: 2048, metricsPort: 9000 }));
   await gateway.reloader.reload();
   await gateway.reloader.reload();
   const warnings = gateway.log.filter((line) => line.startsWith('warn'));
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0] ?? '', /need a restart of the gateway: host, maxBodyBytes/);
+  assert.match(warnings[0] ?? '', /need a restart of the gateway: host, maxBodyBytes, metricsPort$/);
   assert.deepEqual((await listNames(gateway)).slice(2), ['b_query']);
 });
 

@@ -96,5 +96,7 @@ function findRestartKeys(started: GatewayConfig, next: GatewayConfig): string[] 
   const is: Record<string, unknown> = { ...next };
   const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
   keys.delete('upstreams');
+  // Of the environment, which does not change, but for a key of the file that is told by its own name.
+  keys.delete('telemetry');
   return [...keys].filter((key) => !isDeepStrictEqual(was[key], is[key]));
 }

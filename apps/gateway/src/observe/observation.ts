@@ -57,10 +57,6 @@ export class Observation implements Origin {
     this.#sinks = sinks;
   }
 
-  get isFinished(): boolean {
-    return this.#isFinished;
-  }
-
   /** Writes everything; only the first time counts. `bytes`: of the answer. */
   finish(outcome: Outcome, bytes: number): void {
     if (this.#isFinished) return;

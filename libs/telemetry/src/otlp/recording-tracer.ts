@@ -19,7 +19,7 @@ export interface SpanSink {
 
 const KIND: Record<SpanKind, number> = { internal: 1, server: 2, client: 3 };
 const STATUS_ERROR = 2;
-/** `flags` of a span and of a link: it is known whether the parent is in another process. Ours may be in either. */
+/** The message of a JSON-RPC error is somebody else's text. */
 const MAX_STATUS_CHARS = 1_024;
 /** Links are few; this bounds what one message can cause. */
 const MAX_LINKS = 8;
