@@ -1,5 +1,5 @@
 /** The two tools of the gateway itself. */
-import type { JsonObject } from './edge/classify.ts';
+import type { JsonObject } from './protocol.ts';
 
 /** State of one upstream as `list_services` and `/ready` tell it. */
 export interface ServiceState {

@@ -2,7 +2,7 @@
  * What a client can be asked during a call, as a short key with one letter for each capability that the gateway relays.
  * The key stands in session ids, chooses a session of a legacy server, and is what such a session declares. Pure.
  */
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 
 /** Letters of {@link LETTERS}, each at most once and in that order; `''` is a client that cannot be asked. */
 export type AskKey = string;

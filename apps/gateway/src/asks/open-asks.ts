@@ -3,7 +3,7 @@
  * own; it is brought together with its question by an id that nobody can guess, and by the client's session.
  */
 import { randomUUID } from 'node:crypto';
-import type { JsonObject } from '../edge/classify.ts';
+import type { JsonObject } from '../protocol.ts';
 import type { AskableClient, OpenAsk } from '../upstream/upstream.ts';
 import { ASK_NOTHING, type AskKey } from './client-capabilities.ts';
 

@@ -3,7 +3,7 @@
  * client to come back, and knows them again when it does.
  */
 import { createRequestStates, digestOf, expired } from '../asks/request-state.ts';
-import { isObject } from '../edge/classify.ts';
+import { isObject } from '../protocol.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 import type { Asked, BridgedCall } from './bridged-call.ts';
 import { HeldCall, readResponses } from './held-call.ts';

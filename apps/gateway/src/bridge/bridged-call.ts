@@ -6,7 +6,7 @@ import { CLIENT_CAPABILITIES_META_KEY, LOG_LEVEL_META_KEY } from '@modelcontextp
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { ASK_NOTHING, ASKING_METHODS, toAskKey, type AskKey } from '../asks/client-capabilities.ts';
 import { pickTraceHeaders } from '../observe/propagation.ts';
-import { isObject, MODERN_VERSION, type Era, type JsonObject } from '../edge/classify.ts';
+import { isObject, MODERN_VERSION, type Era, type JsonObject } from '../protocol.ts';
 import { findValue, splice } from '../json-spans.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
 import {

@@ -2,7 +2,7 @@
  * Content for clients of old revisions (G34): 2025-03-26 and 2024-11-05 know neither `resource_link` blocks nor
  * `structuredContent`, and 2024-11-05 no audio. What they cannot read becomes text; everything else keeps its bytes.
  */
-import { isObject } from '../edge/classify.ts';
+import { isObject } from '../protocol.ts';
 import { findValue, listElements } from '../json-spans.ts';
 import { editMessage, editObject } from './message-text.ts';
 

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
 import { canBeAsked, canOpenUrl } from '../asks/client-capabilities.ts';
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 import type { Asked, BridgedCall } from './bridged-call.ts';

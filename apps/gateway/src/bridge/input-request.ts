@@ -1,6 +1,6 @@
 /** What a server asks of its client, between the forms of the eras: a request of its own, or a part of a result. */
 import { randomUUID } from 'node:crypto';
-import { isObject } from '../edge/classify.ts';
+import { isObject } from '../protocol.ts';
 import { editMessage, sourceOf, withoutProgressToken } from './message-text.ts';
 
 /** An entry of `inputRequests` as source text. */

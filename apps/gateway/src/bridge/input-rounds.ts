@@ -3,7 +3,7 @@
  * stream of the client's call, and with the answers the server is called again, until it has all that it needs.
  */
 import { canBeAsked } from '../asks/client-capabilities.ts';
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import { findValue, listMembers } from '../json-spans.ts';
 import type { AskableClient, CallFailure, CallHandle, OpenAsk, ReplyReceiver } from '../upstream/upstream.ts';
 import type { Asked } from './bridged-call.ts';

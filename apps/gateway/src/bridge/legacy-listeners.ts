@@ -1,6 +1,6 @@
 /** The `subscriptions/listen` streams at one legacy server, which tells its changes without being asked. */
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 import type { BridgedCall } from './bridged-call.ts';
 import type { LegacySession } from './legacy-session.ts';

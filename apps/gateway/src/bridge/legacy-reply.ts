@@ -1,5 +1,5 @@
 /** A server's answer on its way to a legacy client, message by message, each in the form that the client reads. */
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import type { SpliceRules } from '../json-splicer.ts';
 import { findValue, firstKeyOf } from '../json-spans.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';

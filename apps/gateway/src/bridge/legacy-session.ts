@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
-import { isObject, LEGACY_VERSIONS, type JsonObject } from '../edge/classify.ts';
+import { isObject, LEGACY_VERSIONS, type JsonObject } from '../protocol.ts';
 import { findValue, firstKeyOf, listElements } from '../json-spans.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';

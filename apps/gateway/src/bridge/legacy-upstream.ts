@@ -7,7 +7,7 @@ import { toJsonRpcError, JSON_RPC_ERROR } from '@database-mcp/errors';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import type { UpstreamConfig } from '../config.ts';
 import { ASK_NOTHING, toCapabilities, type AskKey } from '../asks/client-capabilities.ts';
-import { MODERN_VERSION } from '../edge/classify.ts';
+import { MODERN_VERSION } from '../protocol.ts';
 import { admitCall, afterFailure, CLOSED, type BreakerState } from '../upstream/breaker.ts';
 import type { CallFailure, CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
 import { AskingCalls } from './asking-calls.ts';

@@ -10,7 +10,7 @@ import {
   SERVER_INFO_META_KEY,
   SUBSCRIPTION_ID_META_KEY,
 } from '@modelcontextprotocol/server';
-import { MODERN_VERSION, type Era, type JsonObject } from '../edge/classify.ts';
+import { MODERN_VERSION, type Era, type JsonObject } from '../protocol.ts';
 import { findValue, listMembers, type Span } from '../json-spans.ts';
 import { JsonSplicer, type SpliceRules } from '../json-splicer.ts';
 

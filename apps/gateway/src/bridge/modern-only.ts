@@ -4,7 +4,7 @@
  * server asks goes to a client that can be asked through `input-rounds.ts`.
  */
 import { ASK_NOTHING, toCapabilities } from '../asks/client-capabilities.ts';
-import { MODERN_VERSION, type JsonObject } from '../edge/classify.ts';
+import { MODERN_VERSION, type JsonObject } from '../protocol.ts';
 import { encodeHeaderValue } from '../edge/header-value.ts';
 import type { CallHandle, ReplyReceiver, UpstreamRequest } from '../upstream/upstream.ts';
 import { readAsked } from './bridged-call.ts';

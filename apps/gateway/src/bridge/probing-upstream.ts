@@ -8,7 +8,7 @@
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import type { UpstreamConfig } from '../config.ts';
-import { MODERN_VERSION } from '../edge/classify.ts';
+import { MODERN_VERSION } from '../protocol.ts';
 import type { CallFailure, CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
 import type { CreateCarrier } from './carrier.ts';
 import { isOldRevision } from './down-level.ts';

@@ -3,7 +3,7 @@
  * call as a request with the gateway's id, and the client's answer goes back under the server's.
  */
 import { canBeAsked } from '../asks/client-capabilities.ts';
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
 import type { AskableClient, CallFailure, OpenAsk } from '../upstream/upstream.ts';
 import type { BridgedCall } from './bridged-call.ts';

@@ -1,5 +1,5 @@
 /** What a session with a legacy server knows of a call: what it sends, and who takes what the server says of it. */
-import type { JsonObject } from '../edge/classify.ts';
+import type { JsonObject } from '../protocol.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 import type { BridgedCall } from './bridged-call.ts';

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import type { UpstreamConfig } from '../config.ts';
-import { LEGACY_VERSIONS } from '../edge/classify.ts';
+import { LEGACY_VERSIONS } from '../protocol.ts';
 import { createPool, toOwnHeaders } from '../upstream/http-upstream.ts';
 import { exchange } from './http-exchange.ts';
 

@@ -3,7 +3,7 @@
  * 2026-07-28 the server asks for that instead, as for any input (G27).
  */
 import { toJsonRpcError } from '@database-mcp/errors';
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import { findValue, listElements } from '../json-spans.ts';
 import { editMessage } from './message-text.ts';
 import { toInputRequest } from './input-request.ts';

@@ -1,6 +1,6 @@
 /** What the gateway may promise to clients: what any configured upstream declared last, so that it does not flap (G08). */
 import { isDeepStrictEqual } from 'node:util';
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 
 /** The capabilities of all upstreams together. Tools are always there: the gateway has some itself. */
 export interface SharedCapabilities {

@@ -5,7 +5,7 @@
  */
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { withoutCredentials } from '../config.ts';
-import type { JsonObject } from '../edge/classify.ts';
+import type { JsonObject } from '../protocol.ts';
 import type { HubTool, ServiceState } from '../hub-tools.ts';
 import type { UpstreamObserver } from '../observe/upstream-observer.ts';
 import type { Upstream } from '../upstream/upstream.ts';

@@ -8,7 +8,7 @@ import {
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
-import { isObject, MODERN_VERSION, type JsonObject } from '../edge/classify.ts';
+import { isObject, MODERN_VERSION, type JsonObject } from '../protocol.ts';
 import { collectReply } from '../upstream/collect-reply.ts';
 import type { CallFailure, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
 import { LISTING_CAPABILITIES } from './capabilities.ts';

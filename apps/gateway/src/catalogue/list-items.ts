@@ -1,5 +1,5 @@
 /** Cuts a list into its items, kept as source text, and leaves out those that no client could use. */
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import { findMember, findValue, listElements, type Span } from '../json-spans.ts';
 import type { KindSpec } from './kinds.ts';
 import { scanParamHeaders, type ParamHeader } from './param-headers.ts';

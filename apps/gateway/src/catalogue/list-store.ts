@@ -8,7 +8,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { withoutCredentials, type UpstreamConfig } from '../config.ts';
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import type { Freshness, UpstreamLists } from './fetch-lists.ts';
 import { forEachKind } from './kinds.ts';
 import { readItems, type ListItem } from './list-items.ts';

@@ -7,31 +7,11 @@ import type { HubTool } from '../hub-tools.ts';
 import { splice } from '../json-spans.ts';
 import { forEachKind, LIST_KINDS, type KindSpec, type ListKind } from './kinds.ts';
 import type { ListItem } from './list-items.ts';
-import type { ParamHeader } from './param-headers.ts';
 import { toPublishedName } from './published-names.ts';
 import { toPublishedUri } from './published-uris.ts';
 import { rewriteListItem } from './rewrite-uris.ts';
+import type { Route, UpstreamRoute } from './route.ts';
 import { createUriRouter, type UriRouter } from './uri-router.ts';
-
-/** A name that leads to an upstream. `upstreamName` differs from the published one when it must change on the way up. */
-export interface UpstreamRoute {
-  kind: 'upstream';
-  upstream: string;
-  upstreamName: string;
-  /** Undefined for nearly all: then requests and answers pass as they are. */
-  special?: RouteSpecial;
-}
-
-/** What a route needs beyond passing bytes. */
-export interface RouteSpecial {
-  /** Arguments that headers must repeat. */
-  headers?: readonly ParamHeader[];
-  /** URIs are translated in both directions. */
-  rewriteUris?: boolean;
-}
-
-/** Where a published name leads. */
-export type Route = { kind: 'hub'; tool: HubTool } | UpstreamRoute;
 
 /** The lists of one upstream, in the order of the configuration. */
 export interface MergeInput {

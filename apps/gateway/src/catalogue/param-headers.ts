@@ -2,7 +2,7 @@
  * Which arguments of a tool are repeated in `Mcp-Param-*` headers: reads the `x-mcp-header` annotations of its
  * inputSchema once, when the tool is listed (MCP 2026-07-28 Streamable HTTP, S23). Checking calls is the edge's.
  */
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 
 /** One annotated argument. */
 export interface ParamHeader {

@@ -3,7 +3,7 @@
  * them (G22), and nowhere else: what tools return as data and what they take as arguments stays as it is. Only the bytes
  * of the URIs change.
  */
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import { findMember, findValue, listElements, type Span } from '../json-spans.ts';
 
 /** Gives the URI that takes the place of another. */

@@ -1,5 +1,5 @@
 /** Finds the upstream that a resource URI belongs to: by exact URI, by template, then by authority and scheme (G21). */
-import type { UpstreamRoute } from './merged-list.ts';
+import type { UpstreamRoute } from './route.ts';
 import { toUpstreamUri } from './published-uris.ts';
 import { parseUriTemplate, type UriTemplate } from './uri-template.ts';
 

@@ -8,7 +8,7 @@ import type { ListPage } from '../catalogue/merged-list.ts';
 import type { HubTool } from '../hub-tools.ts';
 import { findValue } from '../json-spans.ts';
 import { describeFailure, isProtocolFault, type CallFailure } from '../upstream/upstream.ts';
-import { isLegacyVersion, isObject, LEGACY_VERSIONS, MODERN_VERSION, type Era, type JsonObject } from './classify.ts';
+import { isLegacyVersion, isObject, LEGACY_VERSIONS, MODERN_VERSION, type Era, type JsonObject } from '../protocol.ts';
 
 /** Who answers: the gateway's own name and version. */
 export interface ServerInfo {

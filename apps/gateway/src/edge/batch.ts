@@ -2,9 +2,12 @@
 import { findValue, listElements } from '../json-spans.ts';
 import { collectReply } from '../upstream/collect-reply.ts';
 import type { CallHandle, ReplyReceiver } from '../upstream/upstream.ts';
-import { isObject, type Classifier } from './classify.ts';
+import type { Classifier } from './classify.ts';
+import { isObject } from '../protocol.ts';
 import { cancelledId, type ClientCalls } from './legacy-cancellation.ts';
-import { serveMessage, type GatewayCore, type Outlet, type Peer, type StreamedReply } from './serve-message.ts';
+import { serveMessage } from './serve-message.ts';
+import type { Outlet, Peer, StreamedReply } from './message.ts';
+import type { GatewayCore } from './gateway-core.ts';
 
 /** The answers are gathered in memory, so all of them together are bounded. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;

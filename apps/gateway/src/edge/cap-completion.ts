@@ -1,6 +1,6 @@
 /** Completions have at most 100 values (S38); of an upstream that gives more, the client gets the first. Pure. */
 import { findMember, findValue, listElements, splice } from '../json-spans.ts';
-import { isObject } from './classify.ts';
+import { isObject } from '../protocol.ts';
 
 const MAX_VALUES = 100;
 

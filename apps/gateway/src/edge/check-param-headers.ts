@@ -1,6 +1,6 @@
 /** The `Mcp-Param-*` headers of a call, which repeat the arguments that its tool annotates (S23, S24, G02). Pure. */
 import type { ParamHeader } from '../catalogue/param-headers.ts';
-import { isObject } from './classify.ts';
+import { isObject } from '../protocol.ts';
 import { decodeHeaderValue, encodeHeaderValue } from './header-value.ts';
 
 /** JSON's own form of numbers; `Number` alone would also take "", "0x10" and "Infinity". */

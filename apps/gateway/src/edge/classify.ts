@@ -12,15 +12,8 @@ import {
   type InboundClassificationOutcome,
 } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
+import { isLegacyVersion, isObject, LEGACY_VERSIONS, MODERN_VERSION, type Era, type JsonObject } from '../protocol.ts';
 import { decodeHeaderValue } from './header-value.ts';
-
-/** The revision without sessions, and the revisions that begin with `initialize`, newest first. */
-export const MODERN_VERSION = '2026-07-28';
-/** The revisions that begin with `initialize`, newest first. */
-export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const;
-
-/** Which family of revisions a message belongs to; answers differ in form. */
-export type Era = 'modern' | 'legacy';
 
 /** The three headers that say again what the body says. */
 export interface StandardHeaders {
@@ -28,9 +21,6 @@ export interface StandardHeaders {
   method?: string;
   name?: string;
 }
-
-/** A JSON object. */
-export type JsonObject = Record<string, unknown>;
 
 /** What a message is. */
 export type Verdict =
@@ -307,14 +297,4 @@ function unsupportedVersion(requested: string, supported: readonly string[]): Re
     message: `Unsupported protocol version: ${requested} (supported: ${supported.join(', ')})`,
     data: { supported, requested },
   };
-}
-
-/** Whether the gateway speaks this `initialize` revision. */
-export function isLegacyVersion(version: string): boolean {
-  return (LEGACY_VERSIONS as readonly string[]).includes(version);
-}
-
-/** Whether a parsed JSON value is an object. */
-export function isObject(value: unknown): value is JsonObject {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }

@@ -4,7 +4,7 @@ import { sendJsonText } from '@database-mcp/service';
 import { EventWatch } from '../upstream/event-stream.ts';
 import type { CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
 import type { Cancellation } from './legacy-cancellation.ts';
-import type { Outlet, StreamedReply } from './serve-message.ts';
+import type { Outlet, StreamedReply } from './message.ts';
 import type { EventChannel } from './subscriptions.ts';
 
 const HTTP_OK = 200;

@@ -5,7 +5,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isSessionId, SESSION_HEADER, type CancellableCalls } from '@database-mcp/service';
 import type { ClientAsks } from '../asks/open-asks.ts';
-import { MODERN_VERSION, type JsonObject, type Verdict } from './classify.ts';
+import type { Verdict } from './classify.ts';
+import { MODERN_VERSION, type JsonObject } from '../protocol.ts';
 
 /** Says that a reply was cancelled by its client. */
 export interface Cancellation {

@@ -7,7 +7,7 @@ import { createLogger } from '@database-mcp/telemetry';
 import { post, startTestGateway } from '../test-gateway.ts';
 import { createClassifier } from './classify.ts';
 import { createMcpEndpoint } from './mcp-endpoint.ts';
-import type { GatewayCore } from './serve-message.ts';
+import type { GatewayCore } from './gateway-core.ts';
 import { openSocket } from './test-raw-http.ts';
 
 const broken = {

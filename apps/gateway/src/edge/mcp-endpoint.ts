@@ -18,7 +18,8 @@ import { createOpenAsks, type OpenAsks } from '../asks/open-asks.ts';
 import { askKeyOf, createAskableSessionId } from '../asks/session-id.ts';
 import { errorAnswer, idTextOf } from './answers.ts';
 import { serveBatch } from './batch.ts';
-import { isObject, type Classifier, type Verdict } from './classify.ts';
+import type { Classifier, Verdict } from './classify.ts';
+import { isObject } from '../protocol.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
 import { isCostly } from '../json-spans.ts';
 import { createHttpOutlet } from './http-reply.ts';
@@ -30,7 +31,8 @@ import {
   type Cancellation,
   type ClientCalls,
 } from './legacy-cancellation.ts';
-import { serveMessage, type GatewayCore } from './serve-message.ts';
+import { serveMessage } from './serve-message.ts';
+import type { GatewayCore } from './gateway-core.ts';
 
 /** What the endpoint needs. */
 export interface EndpointOptions {

@@ -5,7 +5,7 @@
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { findValue, splice } from '../json-spans.ts';
 import { LEGACY_NOT_FOUND, type CallFailure, type CallHandle, type ReplyHead } from '../upstream/upstream.ts';
-import type { StreamedReply } from './serve-message.ts';
+import type { StreamedReply } from './message.ts';
 
 /** An error that names a URI is far shorter. */
 const MAX_ERROR_BYTES = 16 * 1024;

@@ -5,7 +5,7 @@
 import { toPublishedUri } from '../catalogue/published-uris.ts';
 import { rewriteMessage } from '../catalogue/rewrite-uris.ts';
 import type { CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
-import type { StreamedReply } from './serve-message.ts';
+import type { StreamedReply } from './message.ts';
 
 /** One message that must be held whole; results of this size are far beyond what a model reads. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;

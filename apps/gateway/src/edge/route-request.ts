@@ -4,16 +4,18 @@
  * so `inputResponses` and `requestState` of unfinished requests pass as they are (G25).
  */
 import { closestName, JSON_RPC_ERROR } from '@database-mcp/errors';
-import type { MergedKind, UpstreamRoute } from '../catalogue/merged-list.ts';
+import type { MergedKind } from '../catalogue/merged-list.ts';
+import type { UpstreamRoute } from '../catalogue/route.ts';
 import { findValue, splice } from '../json-spans.ts';
 import { errorAnswer, idTextOf, quote } from './answers.ts';
 import { capCompletion } from './cap-completion.ts';
-import { isObject, type Era, type JsonObject } from './classify.ts';
+import { isObject, type Era, type JsonObject } from '../protocol.ts';
 import { encodeHeaderValue } from './header-value.ts';
 import { logFailure } from './log-failure.ts';
 import { createNotFoundReply } from './not-found-reply.ts';
 import { createChangingReply, createRewritingReply, type ChangeMessage } from './rewriting-reply.ts';
-import type { GatewayCore, Message, Outlet } from './serve-message.ts';
+import type { Message, Outlet } from './message.ts';
+import type { GatewayCore } from './gateway-core.ts';
 
 /** A request on its way to its upstream. */
 export interface RoutedRequest {

@@ -3,73 +3,19 @@
  * the upstream that owns the tool, what names something else of an upstream goes through `route-request.ts`. Knows nothing of sockets: an outlet takes the answer.
  */
 import { closestName, JSON_RPC_ERROR } from '@database-mcp/errors';
-import type { Logger } from '@database-mcp/telemetry';
-import type { Catalogue } from '../catalogue/catalogue.ts';
 import { KIND_OF_METHOD, type KindSpec } from '../catalogue/kinds.ts';
-import type { Route, UpstreamRoute } from '../catalogue/merged-list.ts';
+import type { Route, UpstreamRoute } from '../catalogue/route.ts';
 import { findValue, splice } from '../json-spans.ts';
-import type { Observer } from '../observe/observer.ts';
-import type { Origin } from '../observe/origin.ts';
-import type { AskableClient, CallFailure, CallHandle, ReplyReceiver, Upstream } from '../upstream/upstream.ts';
-import { errorAnswer, idTextOf, quote, type Answers } from './answers.ts';
+import { errorAnswer, idTextOf, quote } from './answers.ts';
 import { findParamHeaderProblem, toParamHeaders } from './check-param-headers.ts';
-import { isObject, type Era, type JsonObject, type Verdict } from './classify.ts';
+import type { Verdict } from './classify.ts';
+import { isObject, type Era, type JsonObject } from '../protocol.ts';
 import { encodeHeaderValue } from './header-value.ts';
 import { logFailure } from './log-failure.ts';
 import { createRewritingReply } from './rewriting-reply.ts';
 import { refuseMethod, routeRequest } from './route-request.ts';
-import type { EventChannel, Subscriptions } from './subscriptions.ts';
-
-/** Where the answer to one message goes. Exactly one of its methods is called, once. */
-export interface Outlet {
-  /** A whole answer. */
-  send(status: number, json: string | Buffer): void;
-  /** There is no answer. */
-  accept(): void;
-  /** An answer that comes from an upstream; `toAnswer` makes the answer of a call that fails. */
-  stream(toAnswer: (failure: CallFailure) => string): StreamedReply;
-  /** A stream that the gateway itself writes; only where one request has a connection of its own. */
-  openChannel?: () => EventChannel;
-  /** Notifications reach this client outside of its requests. */
-  readonly canNotify?: boolean;
-}
-
-/** Takes an upstream's answer, and ends the call when its client is gone. */
-export interface StreamedReply extends ReplyReceiver {
-  attach(call: CallHandle): void;
-}
-
-/** A message that is one request or notification. */
-export interface Message {
-  /** Its source text. */
-  bytes: Buffer;
-  body: unknown;
-  verdict: Exclude<Verdict, { kind: 'batch' }>;
-  /** The headers that may travel to an upstream. */
-  headers: Readonly<Record<string, string>>;
-  /** Who sent it. */
-  peer?: Peer;
-  /** What requests to upstreams belong to, when that is observed. */
-  origin?: Origin;
-  /** The legacy client that sent it, if it can be asked something. */
-  client?: AskableClient;
-}
-
-/** The other end of a connection; a socket is one. */
-export interface Peer {
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
-}
-
-/** What serving needs. */
-export interface GatewayCore {
-  catalogue: Catalogue;
-  answers: Answers;
-  upstreams: ReadonlyMap<string, Upstream>;
-  subscriptions: Subscriptions;
-  observer: Observer | undefined;
-  logger: Logger;
-}
+import type { GatewayCore } from './gateway-core.ts';
+import type { Message, Outlet } from './message.ts';
 
 const HTTP_OK = 200;
 const HTTP_BAD_REQUEST = 400;

@@ -6,7 +6,7 @@ import { sendJsonText, type RawHandler } from '@database-mcp/service';
 import { createOpenAsks, type OpenAsks } from '../asks/open-asks.ts';
 import { agreedVersion, errorAnswer, idTextOf } from './answers.ts';
 import { serveBatch } from './batch.ts';
-import { isObject } from './classify.ts';
+import { isObject } from '../protocol.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
 import { failInternally, logInternal, readMessage, type EndpointOptions } from './mcp-endpoint.ts';
 import { EVENT_STREAM_HEADERS } from './http-reply.ts';

@@ -7,9 +7,9 @@ import { toAskKey } from '../asks/client-capabilities.ts';
 import type { ClientAsks } from '../asks/open-asks.ts';
 import { EventWatch } from '../upstream/event-stream.ts';
 import type { AskableClient, CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
-import type { JsonObject } from './classify.ts';
+import type { JsonObject } from '../protocol.ts';
 import type { ClientCalls } from './legacy-cancellation.ts';
-import type { Outlet, StreamedReply } from './serve-message.ts';
+import type { Outlet, StreamedReply } from './message.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;

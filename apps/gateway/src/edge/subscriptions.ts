@@ -6,7 +6,7 @@
 import { SERVER_INFO_META_KEY, SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { errorAnswer, type ServerInfo } from './answers.ts';
-import { isObject, type JsonObject } from './classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 
 /** An event stream that the gateway itself writes. */
 export interface EventChannel {

@@ -9,7 +9,7 @@ import {
   type Span,
   type TraceContext,
 } from '@database-mcp/telemetry';
-import { LEGACY_VERSIONS, MODERN_VERSION } from '../edge/classify.ts';
+import { LEGACY_VERSIONS, MODERN_VERSION } from '../protocol.ts';
 import type { Origin, Target } from './origin.ts';
 import { serverErrorType, type Outcome } from './outcome.ts';
 import { cutClientText } from './shared-attributes.ts';

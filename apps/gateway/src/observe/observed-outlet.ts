@@ -1,5 +1,5 @@
 /** An outlet that tells an observation what passes through it. */
-import type { Outlet, StreamedReply } from '../edge/serve-message.ts';
+import type { Outlet, StreamedReply } from '../edge/message.ts';
 import type { CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
 import type { Observation } from './observation.ts';
 import { OutcomeReader, readOwnAnswer } from './outcome.ts';

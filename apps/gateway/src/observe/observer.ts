@@ -5,8 +5,9 @@
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { ATTRIBUTE, METRIC, toMethodLabel, type Logger, type Telemetry } from '@database-mcp/telemetry';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import { isObject, type Verdict } from '../edge/classify.ts';
-import type { Message, Outlet } from '../edge/serve-message.ts';
+import type { Verdict } from '../edge/classify.ts';
+import { isObject } from '../protocol.ts';
+import type { Message, Outlet } from '../edge/message.ts';
 import { Observation, toSpanName, type ObservationSinks } from './observation.ts';
 import { observeOutlet } from './observed-outlet.ts';
 import type { Target } from './origin.ts';

@@ -4,7 +4,7 @@
  */
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { CANCELLED, isCallerMistake, TOOL_ERROR } from '@database-mcp/telemetry';
-import { isObject } from '../edge/classify.ts';
+import { isObject } from '../protocol.ts';
 import { findValue, firstKeyOf } from '../json-spans.ts';
 import type { CallFailure, ReplyHead } from '../upstream/upstream.ts';
 

@@ -3,7 +3,7 @@
  * and are linked; without `_meta` they are the parent. On the way to an upstream both say the gateway's own span.
  */
 import { formatTraceparent, parseBaggage, parseTraceparent, type TraceContext } from '@database-mcp/telemetry';
-import { isObject } from '../edge/classify.ts';
+import { isObject } from '../protocol.ts';
 import { findMember, forEachMember, isKey, type Span } from '../json-spans.ts';
 import type { UpstreamRequest } from '../upstream/upstream.ts';
 

@@ -6,7 +6,7 @@ import { ATTRIBUTE, METRIC, toMethodLabel, type Metrics, type Span, type Telemet
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { FetchOutcome } from '../catalogue/fetch-lists.ts';
 import type { UpstreamConfig } from '../config.ts';
-import { MODERN_VERSION } from '../edge/classify.ts';
+import { MODERN_VERSION } from '../protocol.ts';
 import type { UpstreamMember } from '../upstream/upstream-set.ts';
 import type { Upstream, UpstreamRequest } from '../upstream/upstream.ts';
 import { observeUpstream, type ObservedUpstream } from './observed-upstream.ts';

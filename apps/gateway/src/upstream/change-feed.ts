@@ -3,7 +3,7 @@
  * want to hear of, and brings each upstream's own URIs back to those that clients know.
  */
 import type { Logger } from '@database-mcp/telemetry';
-import { isObject, type JsonObject } from '../edge/classify.ts';
+import { isObject, type JsonObject } from '../protocol.ts';
 import { UpstreamListener, type ListName, type ListenWish } from './listen.ts';
 import type { Upstream } from './upstream.ts';
 

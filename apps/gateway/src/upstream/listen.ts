@@ -9,7 +9,7 @@ import {
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
-import { isObject, MODERN_VERSION, type JsonObject } from '../edge/classify.ts';
+import { isObject, MODERN_VERSION, type JsonObject } from '../protocol.ts';
 import { EventReader } from './event-stream.ts';
 import type { CallHandle, ReplyReceiver, Upstream } from './upstream.ts';
 
