@@ -192,7 +192,9 @@ test('locks: who holds up whom is told to every role, what it runs to those that
   ];
   await Promise.all([holder.connect(), waiter.connect()]);
   await holder.query("BEGIN; UPDATE customer SET id = id WHERE id = 1; SELECT 'mark'");
-  const { rows } = await holder.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const { rows } = await holder.query<{ pid: number }>(
+    "SELECT pg_backend_pid() AS pid, 'it''s hunter2',\n $x$hunter2'$x$",
+  );
   const pid = rows[0]?.pid ?? 0;
   const waiting = waiter.query('BEGIN; LOCK TABLE customer IN ACCESS EXCLUSIVE MODE; ROLLBACK');
   t.after(async () => {
@@ -211,7 +213,7 @@ test('locks: who holds up whom is told to every role, what it runs to those that
     ),
   );
   assert.equal((await find(low))?.includes('pg_backend_pid'), false);
-  assert.match((await find(watcher)) ?? '', /idle in transaction: SELECT pg_backend_pid\(\) AS pid/);
+  assert.match((await find(watcher)) ?? '', /idle in transaction: SELECT pg_backend_pid\(\) AS pid, …, … \|/);
 });
 
 test('62: without pg_stat_statements it is said how to install it; with it the slow statements are told to those that may see them', async (t) => {

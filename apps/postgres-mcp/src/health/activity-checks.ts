@@ -1,5 +1,5 @@
 /** Checks of what goes on now: connections, cache, locks and long transactions. */
-import { MAX_FINDINGS, needsMonitorRole, type HealthCheck } from './finding.ts';
+import { MAX_FINDINGS, needsMonitorRole, shownStatement, type HealthCheck } from './finding.ts';
 
 /** The number of back ends of every database is told to every role. */
 export const connections: HealthCheck = {
@@ -48,7 +48,7 @@ const BLOCKERS = `
          'Session ' || blocker || ' holds up ' || pg_catalog.count(DISTINCT w.pid) || ' other sessions.',
          pg_catalog.concat_ws('; ', 'waiting ' || pg_catalog.date_trunc('second', pg_catalog.max(pg_catalog.now() - w.waitstart))
            || coalesce(' for ' || pg_catalog.string_agg(DISTINCT w.relation::regclass::text, ', '), ''),
-           (SELECT a.usename || coalesce(', ' || a.state, '') || ': ' || pg_catalog.left(a.query, ${QUERY_CHARACTERS})
+           (SELECT a.usename || coalesce(', ' || a.state, '') || ': ' || ${shownStatement('a.query', QUERY_CHARACTERS)}
               FROM pg_catalog.pg_stat_activity a WHERE a.pid = blocker)),
          'SELECT pg_terminate_backend(' || blocker || ');'
     FROM (SELECT l.pid, l.relation, l.waitstart, pg_catalog.unnest(pg_catalog.pg_blocking_pids(l.pid)) AS blocker
@@ -59,7 +59,7 @@ const BLOCKERS = `
 const LONG_TRANSACTIONS = `
   SELECT 'warning', 'Session ' || pid || CASE WHEN state LIKE 'idle%' THEN ' is idle in a transaction.' ELSE ' runs a long transaction.' END,
          'open for ' || pg_catalog.date_trunc('second', pg_catalog.now() - xact_start) || '; '
-         || usename || ', ' || state || ': ' || pg_catalog.left(query, ${QUERY_CHARACTERS}),
+         || usename || ', ' || state || ': ' || ${shownStatement('query', QUERY_CHARACTERS)},
          CASE WHEN state LIKE 'idle%' THEN 'SELECT pg_terminate_backend(' ELSE 'SELECT pg_cancel_backend(' END || pid || ');'
     FROM pg_catalog.pg_stat_activity
    WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()

@@ -39,6 +39,19 @@ export interface HealthCheck {
 /** Most findings of one kind; the worst come first. */
 export const MAX_FINDINGS = 10;
 
+/** `'a''b'` and `$tag$…$tag$`; one that was cut inside ends with the text. */
+const STRINGS = String.raw`$r$'(?:[^']|'')*(?:'|$)$r$`;
+const DOLLAR_STRINGS = String.raw`$r$\$(\w*)\$.*?(?:\$\1\$|$)$r$`;
+
+/** SQL that shows the beginning of a statement in one line, without its strings, which may be passwords (ALTER ROLE). */
+export function shownStatement(column: string, characters: number): string {
+  const replaced = [STRINGS, DOLLAR_STRINGS].reduce(
+    (text, pattern) => `pg_catalog.regexp_replace(${text}, ${pattern}, '…', 'g')`,
+    column,
+  );
+  return String.raw`pg_catalog.left(pg_catalog.regexp_replace(${replaced}, '\s+', ' ', 'g'), ${characters})`;
+}
+
 /** Said by every check for which the role sees too little. */
 export function needsMonitorRole({ role }: ServerFacts, what: string): Finding {
   return {

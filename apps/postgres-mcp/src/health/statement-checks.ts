@@ -1,5 +1,5 @@
 /** Checks of the statements that are run: which take the time, and which indexes are missing. */
-import { MAX_FINDINGS, needsMonitorRole, type Finding, type HealthCheck } from './finding.ts';
+import { MAX_FINDINGS, needsMonitorRole, shownStatement, type Finding, type HealthCheck } from './finding.ts';
 
 const MAX_STATEMENTS = 5;
 const QUERY_CHARACTERS = 300;
@@ -21,7 +21,7 @@ export const statements: HealthCheck = {
     SELECT CASE WHEN mean_exec_time >= ${SLOW_MS} THEN 'warning' ELSE 'info' END,
            'A statement takes ' || pg_catalog.round((100 * total_exec_time / whole)::numeric) || ' % of the time of all.',
            calls || ' calls of ' || pg_catalog.round(mean_exec_time::numeric, 1) || ' ms, ' || rows || ' rows: '
-           || pg_catalog.left(pg_catalog.regexp_replace(query, '\\s+', ' ', 'g'), ${QUERY_CHARACTERS}),
+           || ${shownStatement('query', QUERY_CHARACTERS)},
            'Explain it with values for its parameters; the slowest node and the scans say what to change.'
       FROM (SELECT s.*, pg_catalog.sum(s.total_exec_time) OVER () AS whole FROM ${statementsSchema}.pg_stat_statements s
              WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) s
