@@ -11,6 +11,8 @@ import type { AllowedWrite } from './write-policy.ts';
 const SAMPLE_ROWS = 10;
 /** Tables that are named in a sentence. */
 const MAX_NAMED = 8;
+/** Of more tables than this nothing is asked, so that the answer stays small. */
+const MAX_ASKED = 4_000;
 /** From this version on RETURNING knows the old row too. */
 const OLD_AND_NEW_SINCE = 180_000;
 /** From this version on MERGE has RETURNING. */
@@ -20,7 +22,8 @@ const MERGE_RETURNING_SINCE = 170_000;
 const BEFORE_SQL = `
   SELECT current_user, pg_catalog.current_database(), pg_catalog.current_setting('server_version_num'),
          (SELECT coalesce(pg_catalog.json_object_agg(c.oid, pg_catalog.json_build_array(name, c.reltuples)), '{}')
-            FROM pg_catalog.jsonb_array_elements_text($1::jsonb) name JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(name))`;
+            FROM (SELECT name FROM pg_catalog.jsonb_array_elements_text($1::jsonb) name LIMIT ${MAX_ASKED}) few
+            JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(name))`;
 
 /**
  * The locks that are held, and the rows that were changed in each table that is locked. The counts are those that the
@@ -38,8 +41,9 @@ const AFTER_SQL = `
            pg_catalog.pg_stat_get_xact_tuples_deleted(relation) AS deleted
       FROM (SELECT DISTINCT relation, name FROM held WHERE relkind IN ('r', 'm')) tables)
   SELECT (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(name, inserted, updated, deleted) ORDER BY name), '[]')
-            FROM changed WHERE inserted + updated + deleted > 0),
-         (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(relation, mode, name, relkind)), '[]') FROM held)`;
+            FROM (SELECT * FROM changed WHERE inserted + updated + deleted > 0 LIMIT ${MAX_ASKED}) few),
+         (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(relation, mode, name, relkind)), '[]')
+            FROM (SELECT * FROM held WHERE mode <> 'AccessShareLock' AND relkind IS DISTINCT FROM 'i' ORDER BY relation LIMIT ${MAX_ASKED}) few)`;
 
 /** The questions for a plan. */
 export function toQuestions(write: AllowedWrite): { before: { sql: string; params: string[] }; after: string } {
@@ -162,6 +166,7 @@ function describeLocks(locks: readonly Lock[], { relations }: Setting): string[]
 }
 
 function listed(parts: readonly string[]): string {
-  const more = parts.length > MAX_NAMED ? ` and ${parts.length - MAX_NAMED} more` : '';
+  const left = parts.length - MAX_NAMED;
+  const more = left > 0 ? ` and ${parts.length < MAX_ASKED ? left : 'many'} more` : '';
   return parts.slice(0, MAX_NAMED).join('; ') + more;
 }
