@@ -94,6 +94,13 @@ test('a large plan is cut and says so', async () => {
   assert.match(notices, /The plan has 301 nodes; the \d+ that matter most are shown/);
 });
 
+test('many comments before a statement cost no time', async () => {
+  const started = performance.now();
+  const { plan } = await explain({ sql: `${'/* a */ '.repeat(5_000)}SELECT 1` });
+  assert.match(plan, /Result/);
+  assert.ok(performance.now() - started < 5_000);
+});
+
 test('an index that would serve the filter is proposed, and it is said that it was not tried', async () => {
   const { facts, notices } = await explain({ sql: 'SELECT * FROM big WHERE bucket > 990 AND id = 7' });
   assert.equal(facts.at(-1), 'index that may help | CREATE INDEX CONCURRENTLY ON big (id, bucket); | Seq Scan on big');
@@ -132,7 +139,7 @@ const REFUSED = [
     says: /^READ_ONLY: One statement/,
     why: 'two statements',
   },
-  { args: { sql: '/* x */ EXPLAIN SELECT 1' }, says: /^INVALID_ARGUMENT: sql: it begins with EXPLAIN/, why: 'EXPLAIN is ours' }, // prettier-ignore
+  { args: { sql: '/* x */ -- y\n EXPLAIN SELECT 1' }, says: /^INVALID_ARGUMENT: sql: it begins with EXPLAIN/, why: 'EXPLAIN is ours' }, // prettier-ignore
   { args: { sql: 'SELECT *\n FROM bigg' }, says: /^NOT_FOUND.*\nWhere: line 2, column 7: FROM bigg\nNext: Did you mean big\?/, why: 'misspelt' }, // prettier-ignore
   { args: { sql: 'SELECT id FROM keyed WHERE id = $1' }, says: /^INVALID_ARGUMENT: sql uses \$1, but params has 0/, why: 'no value' }, // prettier-ignore
   { args: { sql: 'SELECT\n FROM WHERE' }, says: /^SYNTAX_ERROR.*\nWhere: line 2/, why: 'syntax' },
