@@ -122,6 +122,7 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
     link: PAGE.resources,
     provenBy: [
       test('uriTemplate', 'URIs fit the templates that they may come from'),
+      test('kitResources', 'a resource that is missing is -32602 with its URI'),
       CODES,
       scenario('sep-2164-resource-not-found'),
       scenario('resources-read-binary'),
@@ -141,6 +142,7 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
     link: PAGE.completion,
     provenBy: [
       test('kinds', 'completions go to the owner of what is completed'),
+      test('kitResources', 'at most 100 completions are given, and it is said that there are more'),
       scenario('completion-complete'),
       test(
         'capCompletion',

@@ -87,6 +87,7 @@ export const FILE = {
   wire: 'e2e/src/requirements/wire.test.ts',
   service: 'libs/service/src/service.test.ts',
   kit: 'libs/mcp-kit/src/serve-mcp.test.ts',
+  kitResources: 'libs/mcp-kit/src/resources.test.ts',
   callRules: 'libs/testing/src/contract/call-rules.ts',
   definitionRules: 'libs/testing/src/contract/definition-rules.ts',
   wireRules: 'libs/testing/src/contract/wire-rules.ts',
