@@ -102,12 +102,13 @@ test('the trace of a call through a gateway process', async (t) => {
       assert.deepEqual(span.links, []);
     }
     assert.equal(server.parentSpanId, CLIENT_SPAN);
-    const { 'service.version': version, ...resource } = server.resource;
-    assert.equal(typeof version, 'string');
+    const { 'service.version': version, 'telemetry.sdk.version': own, ...resource } = server.resource;
+    assert.match(`${version} ${own}`, /^(\d+\.\d+\.\d+) \1$/);
     assert.deepEqual(resource, {
       'service.name': 'database-mcp-gateway',
       'k8s.pod.name': 'gateway-0',
       'deployment.environment.name': 'test',
+      'telemetry.sdk.name': 'database-mcp',
       'telemetry.sdk.language': 'nodejs',
     });
     const sent = `00-${traceId}-${client.spanId}-01`;

@@ -65,7 +65,10 @@ export function planTelemetry({ service, version, settings }: TelemetryOptions):
     'service.name': service,
     'service.version': version,
     ...settings.otelResourceAttributes,
+    // The convention asks whoever is not the OpenTelemetry SDK for a name of its own.
+    'telemetry.sdk.name': 'database-mcp',
     'telemetry.sdk.language': 'nodejs',
+    'telemetry.sdk.version': version,
   };
   if (settings.otelServiceName !== undefined) resource['service.name'] = settings.otelServiceName;
   if (settings.otelDisabled) {
