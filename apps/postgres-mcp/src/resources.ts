@@ -10,6 +10,7 @@ import {
 import { describeColumn } from './column-description.ts';
 import { findRelation, IS_TABLE_LIKE, IS_USER_SCHEMA, readRows } from './catalog.ts';
 import type { Database } from './database.ts';
+import { isReadable } from './relation-sql.ts';
 import { describeTable } from './table-description.ts';
 
 /** SQL condition: the name begins with what was typed, in whatever case. */
@@ -18,7 +19,7 @@ const beginsAsTyped = (name: string): string =>
 
 /** SQL condition on `pg_class c` and `pg_namespace n`: something of it can be read. */
 const IS_READABLE = `${IS_TABLE_LIKE} AND NOT c.relispartition AND ${IS_USER_SCHEMA}
-  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')`;
+  AND ${isReadable('n.oid', 'c.oid')}`;
 
 const SCHEMAS_SQL = `
   SELECT n.nspname::text FROM pg_catalog.pg_namespace n

@@ -5,7 +5,7 @@
 import { createRowCollector, type ResultLimits, type TableResult } from '@database-mcp/mcp-kit';
 import type { Relation } from './catalog.ts';
 import type { Database } from './database.ts';
-import { BLOCKED_SQL, KIND_SQL } from './relation-sql.ts';
+import { BLOCKED_SQL, isReadable, KIND_SQL } from './relation-sql.ts';
 
 /** An enum may have thousands of labels. */
 const MAX_LABELS = 20;
@@ -52,7 +52,7 @@ const TABLE_PART = `
            CASE WHEN pg_catalog.row_security_active(c.oid) THEN 'row level security: this role reads permitted rows only'
                 WHEN c.relrowsecurity THEN 'row level security is on, but not for this role' END,
            CASE WHEN c.relpersistence = 't' AND n.oid <> pg_catalog.pg_my_temp_schema() THEN 'of another session: not readable'
-                WHEN NOT pg_catalog.has_any_column_privilege(c.oid, 'SELECT') THEN 'not readable for this role' END), '')
+                WHEN NOT ${isReadable('n.oid', 'c.oid')} THEN 'not readable for this role' END), '')
            AS definition,
          pg_catalog.obj_description(c.oid, 'pg_class') AS comment
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid`;

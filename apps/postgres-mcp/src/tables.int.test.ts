@@ -9,7 +9,8 @@ import { openTools, type OpenTools } from './test-tools.ts';
 /** 63 bytes, the longest name that Postgres keeps. */
 const LONG = `long ${'é'.repeat(29)}`;
 const TABLES = `
-  CREATE SCHEMA "Odd Schema"; CREATE SCHEMA other; CREATE SCHEMA third; CREATE SCHEMA empty; CREATE SCHEMA many;
+  CREATE SCHEMA "Odd Schema"; CREATE SCHEMA other; CREATE SCHEMA third; CREATE SCHEMA empty; CREATE SCHEMA many; CREATE SCHEMA closed;
+  CREATE TABLE closed.secret (a int); GRANT SELECT ON closed.secret TO mcp_reader;
   CREATE TABLE "Odd Schema"."Weird ""Name"".täb😀" ("Column one" int GENERATED ALWAYS AS IDENTITY, "select" text DEFAULT 'a,b');
   CREATE TABLE "Odd Schema"."${LONG}" (a int);
   CREATE TABLE "Odd Schema"."100%_a/b?c#d" ("x/y %" int);
@@ -122,6 +123,7 @@ test('58, 61: list_tables tells kinds, estimates, sizes and comments, folds part
   assert.match(notices?.join() ?? '', /null where a table was never analysed/);
   for (const folded of ['measure_1', 'measure_2', 'measure_2_1', 'many_parts_1'])
     assert.equal(kindOf(folded), undefined);
+  assert.equal((await list({ schema: 'closed' })).byName.get('closed.secret')?.[0], 'table (not readable)');
   const everywhere = await list({});
   const schemas = new Set(everywhere.rows.map(([schema]) => schema));
   assert.equal(
@@ -261,6 +263,7 @@ const KINDS: [table: string, first: RegExp, why: string][] = [
   ['draft', /^temporary table pg_temp_\d+\.draft: .*of another session: not readable$/, "another session's temporary table"],
   ['cache_entry', /^unlogged table/, 'an unlogged table'],
   ['hidden', /^table public\.hidden: .*not readable for this role$/, 'a table without the right to read'],
+  ['closed.secret', /not readable for this role$/, 'a table of a schema that the role may not use'],
   ['country', /about 250 rows \(estimate\), \d+ kB/, 'an ordinary table'],
   ['pg_catalog.pg_class', /^table pg_catalog\.pg_class/, 'a system table by name'],
 ]; // prettier-ignore

@@ -22,7 +22,7 @@ export interface ServerFacts {
   role: string;
   /** It sees the sessions and statements of other roles. */
   seesAllSessions: boolean;
-  /** The schema of an extension, as it is written in SQL; undefined when it is not installed in this database. */
+  /** The schema of pg_stat_statements, as it is written in SQL; undefined when it is not installed in this database. */
   statementsSchema?: string;
 }
 

@@ -11,7 +11,7 @@ import {
 import { z } from 'zod';
 import { checkSchema, IS_TABLE_LIKE, IS_USER_SCHEMA } from '../catalog.ts';
 import type { Database } from '../database.ts';
-import { BLOCKED_SQL, KIND_SQL } from '../relation-sql.ts';
+import { BLOCKED_SQL, isReadable, KIND_SQL } from '../relation-sql.ts';
 
 /** A page is meant to be read by a model: this many rows, or as many as fit in these bytes. */
 const PAGE_ROWS = 100;
@@ -48,7 +48,7 @@ const LIST_SQL = `
   SELECT c.nspname::text AS schema, c.relname::text AS name,
          ${KIND_SQL} || CASE WHEN c.relkind <> 'p' THEN '' ELSE pg_catalog.concat(' (', coalesce(l.partitions, 0), ' partitions',
            CASE WHEN l.unknown > 0 THEN ', ' || l.unknown || ' never analysed' END, ')') END
-         || CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'SELECT') THEN '' ELSE ' (not readable)' END AS kind,
+         || CASE WHEN ${isReadable('c.nspname::text', 'c.oid')} THEN '' ELSE ' (not readable)' END AS kind,
          (CASE WHEN c.relkind = 'p' THEN l.tuples WHEN c.relkind <> 'v' AND c.reltuples >= 0 THEN c.reltuples END)::bigint
            AS estimated_rows,
          (CASE WHEN c.relkind IN ('r', 'm') AND c.oid NOT IN (SELECT oid FROM blocked) THEN pg_catalog.pg_total_relation_size(c.oid)
