@@ -64,5 +64,11 @@ export const CURSOR_SETTINGS = { cursor_tuple_fraction: '1' } as const;
 /** In a database without an encoding Postgres would refuse to send bytes that are not UTF-8. */
 export const SQL_ASCII_SETTINGS = { client_encoding: 'SQL_ASCII' } as const;
 
-/** A rollback undoes everything of a reading session but prepared statements and session-level advisory locks. */
-export const CLEAN_UP_SQL = 'ROLLBACK; DEALLOCATE ALL; SELECT pg_catalog.pg_advisory_unlock_all()';
+/**
+ * A rollback undoes everything of a reading session but prepared statements and session-level advisory locks. In a
+ * session that a pooler shares, the prepared statements are those of its other clients (PgBouncer before 1.22 does not
+ * notice when they are gone), so they are left alone there.
+ */
+export function toCleanUpSql(isOwnSession: boolean): string {
+  return `ROLLBACK; ${isOwnSession ? 'DEALLOCATE ALL; ' : ''}SELECT pg_catalog.pg_advisory_unlock_all()`;
+}

@@ -284,6 +284,13 @@ test(
       assert.deepEqual(rows[0]?.slice(0, 2), [n, '1 day']);
     });
     await Promise.all(calls);
+    const other = new Client({ connectionString: url });
+    await other.connect();
+    await other.query('PREPARE of_another AS SELECT 1');
+    await read(databases[0] ?? assert.fail(), 'SELECT 1');
+    assert.equal((await other.query('EXECUTE of_another')).rowCount, 1, 'what other clients prepared is left alone');
+    await other.query('DEALLOCATE of_another');
+    await other.end();
     const state = `SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), current_setting('transaction_read_only'), (SELECT count(*) FROM pg_prepared_statements), current_setting('statement_timeout')`;
     const direct = new Client({ connectionString: url });
     await direct.connect();

@@ -7,7 +7,7 @@ import type { RunCatalogQuery, createTypeNames } from '../column-types.ts';
 import type { RowSink, Statement } from '../database.ts';
 import type { createParameterTypes } from '../parameter-types.ts';
 import { isComposite, toParameterTexts, type ParameterType } from '../parameters.ts';
-import { CLEAN_UP_SQL, CONTROL_TIMEOUT_MS, CURSOR_SETTINGS, SQL_ASCII_SETTINGS, toSetUp } from '../transaction.ts';
+import { CONTROL_TIMEOUT_MS, CURSOR_SETTINGS, SQL_ASCII_SETTINGS, toCleanUpSql, toSetUp } from '../transaction.ts';
 import { cellMakerOf } from '../values.ts';
 import { watchAbort } from './abort.ts';
 import { DEFAULT_MAX_VALUE_BYTES, type MessageGuard } from './message-guard.ts';
@@ -18,7 +18,7 @@ import type { WriteStep } from './write-step.ts';
 export interface Lease {
   readonly client: DriverClient;
   readonly guard: MessageGuard;
-  /** Its session has our settings already. */
+  /** Its session is its own, not shared by a pooler, and has our settings already. */
   readonly holdsSettings: boolean;
   /** It may have died unnoticed while it was idle. */
   readonly isStale: boolean;
@@ -202,7 +202,7 @@ function createExchange(lease: Lease, { prelude, ...wanted }: Wanted, deadlineMs
   };
   return new StatementExchange({
     setUp: [...toSetUp(deadlineMs, lease.holdsSettings, settings), ...(prelude ?? [])],
-    cleanUp: CLEAN_UP_SQL,
+    cleanUp: toCleanUpSql(lease.holdsSettings),
     isProbing: lease.isStale && !lease.isOpen,
     onRow: () => true,
     onUnwantedRow: () => {},
