@@ -3,11 +3,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { getHeapStatistics, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { startForeign } from './bridge/test-bridge.ts';
 import { callTool, modernBody, modernHeaders, post, readResult, startTestGateway, until } from './test-gateway.ts';
+import { heldBytes } from './test-held-bytes.ts';
 import { answerCall, startTestUpstream, toolText, type SeenRequest } from './test-upstream.ts';
 
 const CANCEL = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}';
@@ -329,16 +328,6 @@ function writeMany(response: ServerResponse, part: string, count: number, tail: 
     response.end(tail);
   };
   fill();
-}
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
-
-/** What is held in memory, without what could be freed. */
-function heldBytes(): number {
-  collectGarbage();
-  const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
-  return heap + external;
 }
 
 test('a client that reads slowly holds back only itself', async (t) => {

@@ -174,7 +174,8 @@ function valueAt(text: Buffer, from: number): Span {
   return { start, end };
 }
 
-function endsPrimitive(byte: number): boolean {
+/** Whether the byte ends a number, `true`, `false` or `null`. */
+export function endsPrimitive(byte: number): boolean {
   return byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || byte <= SPACE;
 }
 
@@ -210,7 +211,8 @@ function containerEnd(text: Buffer, start: number): number {
   return text.length;
 }
 
-function skipSpace(text: Buffer, from: number): number {
+/** The place of the first byte that is no white space. */
+export function skipSpace(text: Buffer, from: number): number {
   let at = from;
   while (at < text.length && (text[at] ?? 0) <= SPACE) at++;
   return at;

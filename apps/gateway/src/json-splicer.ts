@@ -4,6 +4,8 @@
  * valid JSON; of one that is not, what comes out is not either.
  */
 
+import { endsPrimitive, skipSpace } from './json-spans.ts';
+
 /** What becomes of the members of an object. */
 export interface SpliceRules {
   /** New source text of members (in place, or added at the end), or undefined to remove them. */
@@ -85,8 +87,7 @@ class ValueScanner {
 
 function primitiveEnd(text: Buffer, from: number): number {
   for (let at = from; at < text.length; at++) {
-    const byte = text[at] ?? 0;
-    if (byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || byte <= SPACE) return at;
+    if (endsPrimitive(text[at] ?? 0)) return at;
   }
   return -1;
 }
@@ -272,10 +273,4 @@ function buildObject({ edits = {}, within = {} }: SpliceRules): string | undefin
     if (text !== undefined) members.push(`${JSON.stringify(key)}:${text}`);
   }
   return members.length === 0 ? undefined : `{${members.join(',')}}`;
-}
-
-function skipSpace(text: Buffer, from: number): number {
-  let at = from;
-  while (at < text.length && (text[at] ?? 0) <= SPACE) at++;
-  return at;
 }

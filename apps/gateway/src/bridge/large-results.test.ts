@@ -5,11 +5,10 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { getHeapStatistics, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Client, SSEClientTransport } from '@modelcontextprotocol/client';
 import type { Gateway } from '../app.ts';
 import { modernBody, modernHeaders, post, readResult, startTestGateway, until } from '../test-gateway.ts';
+import { heldBytes } from '../test-held-bytes.ts';
 import { answerJson, startTestUpstream, toolText, type SeenRequest, type TestUpstream } from '../test-upstream.ts';
 import { legacyResultRules, MODERN_RESULT_RULES, spliceResult } from './message-text.ts';
 
@@ -98,15 +97,6 @@ function toExpected(way: Way, id: unknown): string {
   const legacy = { era: 'modern', idText: '"c1"', method: 'tools/call', serverInfo: SERVER_INFO } as const;
   const rules = way.server === 'legacy' ? legacyResultRules(legacy) : MODERN_RESULT_RULES;
   return spliceResult(Buffer.from(toMessage(way, id, '"PARTS"')), rules).toString('utf8');
-}
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
-
-function heldBytes(): number {
-  collectGarbage();
-  const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
-  return heap + external;
 }
 
 for (const way of WAYS) {
