@@ -37,7 +37,8 @@ export function createOpenAsks(): OpenAsks {
   };
   return {
     of: (session) => ({
-      client: (canDo) => (canDo === ASK_NOTHING ? undefined : { canDo, ask: (onAnswer) => ask(session, onAnswer) }),
+      client: (canDo) =>
+        canDo === ASK_NOTHING ? undefined : { session, canDo, ask: (onAnswer) => ask(session, onAnswer) },
       answer(message, bytes) {
         if (!isAnswer(message)) return;
         const key = keyOf(session, message['id']);

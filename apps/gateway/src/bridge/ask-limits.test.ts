@@ -241,6 +241,10 @@ test('a client that does not answer gets an error in time; while it thinks, the 
   await until('it is answered', () => slow.messages().length === 2);
   assert.match(slow.messages()[1]?.result?.content[0]?.text ?? '', /orders/);
   assert.ok(asked - started > 300);
+  const hanging = await callLegacy(t, gateway, session, 'hang');
+  await answer(gateway, session, hanging.messages()[0]?.id ?? '', ANSWERS.form);
+  await until('the deadline runs again', () => hanging.messages().length === 2);
+  assert.match(hanging.messages()[1]?.result?.content[0]?.text ?? '', /did not answer within 150 ms/);
 });
 
 test('a client that leaves while it is asked ends the call at the server', async (t) => {

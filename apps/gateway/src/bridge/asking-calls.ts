@@ -6,16 +6,15 @@ import { createRequestStates, digestOf, expired } from '../asks/request-state.ts
 import { isObject } from '../protocol.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 import type { Asked, BridgedCall } from './bridged-call.ts';
-import { HeldCall, readResponses } from './held-call.ts';
+import { HeldCall, readResponses, type HeldCallOwner } from './held-call.ts';
 import type { LegacySession } from './legacy-session.ts';
 import { RelayedCall } from './relayed-call.ts';
 import type { ServerCall } from './server-call.ts';
-import { SessionPool, type SessionLease } from './session-pool.ts';
+import { SessionPool, type SessionLease, type SessionPoolOptions } from './session-pool.ts';
 
 /** What this needs of its upstream. */
 export interface AskingCallsOptions {
-  createSession: (canAsk: string) => LegacySession;
-  maxSessions: number;
+  pool: SessionPoolOptions;
   /** Calls that wait for modern clients at one time. */
   maxHeld: number;
   /** How long a client may take for an answer. */
@@ -32,8 +31,6 @@ export type Retry =
   | { kind: 'failed'; failure: CallFailure }
   | { kind: 'unusable'; problem: string };
 
-const IDLE_MS = 60_000;
-
 /** The calls of one upstream. */
 export class AskingCalls {
   readonly #options: AskingCallsOptions;
@@ -45,8 +42,7 @@ export class AskingCalls {
 
   constructor(options: AskingCallsOptions) {
     this.#options = options;
-    const { createSession, maxSessions } = options;
-    this.#pool = new SessionPool({ create: createSession, maxSessions, idleMs: IDLE_MS });
+    this.#pool = new SessionPool(options.pool);
   }
 
   /** Runs the call in a session that declares what its client can be asked. Rejects when there is none to be had. */
@@ -69,7 +65,7 @@ export class AskingCalls {
     if (call) this.#leases.get(call)?.session.abandon(call);
   }
 
-  /** The client's request has ended; false if it was none of a call here, or its place goes on with the call. */
+  /** The client's request has ended; false if it belongs to no call here, and so its place is not freed here either. */
   released(leg: BridgedCall): boolean {
     const call = this.#callOf.get(leg);
     if (!call) return false;
@@ -119,7 +115,7 @@ export class AskingCalls {
     await this.#pool.close();
   }
 
-  #ownerOf(): ConstructorParameters<typeof HeldCall>[2] {
+  #ownerOf(): HeldCallOwner {
     return {
       mayHold: (call) => {
         if (!this.#held.has(call.id) && this.#held.size >= this.#options.maxHeld) return false;

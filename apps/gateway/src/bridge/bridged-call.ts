@@ -92,6 +92,7 @@ export function readAsked(request: UpstreamRequest): Asked {
 /** A request in progress. By itself it is the call of a client that cannot be asked. */
 export class BridgedCall implements CallHandle, ServerCall {
   readonly asked: Asked;
+  readonly session = undefined;
   readonly #receiver: ReplyReceiver;
   readonly #observer: BridgedCallObserver;
   readonly #timeoutMs: number | undefined;

@@ -18,12 +18,13 @@ const STDIO_HANDSHAKE_MS = 60_000;
 export function createUpstream(config: UpstreamConfig, version: string, logger: Logger): Upstream {
   const legacy = { config, version, logger, handshakeMs: HTTP_HANDSHAKE_MS };
   if (config.command !== undefined) {
-    const createCarrier = createStdioCarriers(config, logger);
-    return new LegacyUpstream({ ...legacy, createCarrier, handshakeMs: STDIO_HANDSHAKE_MS });
+    const createCarriers = () => createStdioCarriers(config, logger);
+    return new LegacyUpstream({ ...legacy, createCarriers, handshakeMs: STDIO_HANDSHAKE_MS });
   }
-  if (config.transport === 'sse') return new LegacyUpstream({ ...legacy, createCarrier: createSseCarriers(config) });
+  if (config.transport === 'sse')
+    return new LegacyUpstream({ ...legacy, createCarriers: () => createSseCarriers(config) });
   if (config.transport === 'streamable-http' && config.era === 'legacy') {
-    return new LegacyUpstream({ ...legacy, createCarrier: createStreamableHttpCarriers(config) });
+    return new LegacyUpstream({ ...legacy, createCarriers: () => createStreamableHttpCarriers(config) });
   }
   return createProbingUpstream({ config, version, logger, http: createHttpUpstream(config) });
 }

@@ -11,7 +11,7 @@ import type { CallFailure } from '../upstream/upstream.ts';
 import type { Asked, BridgedCall } from './bridged-call.ts';
 import { fromServerRequest } from './input-request.ts';
 import { sourceOf } from './message-text.ts';
-import type { AskingSession, ServerAsk, ServerCall } from './server-call.ts';
+import { ASKED_TOO_MUCH, MAX_ASKS, type AskingSession, type ServerAsk, type ServerCall } from './server-call.ts';
 import { readUrlElicitations } from './url-elicitation.ts';
 
 /** What a held call asks of its upstream. */
@@ -26,14 +26,13 @@ export interface HeldCallOwner {
 
 /** Questions that a server asks at the same time shall reach the client together. */
 const GATHER_MS = 25;
-/** A server that asks more than this during one call is not helped by one more answer. */
-const MAX_ASKS = 64;
 
 type Outcome = (leg: BridgedCall) => void;
 
 /** One such call; it has a leg while a request of its client waits for it. */
 export class HeldCall implements ServerCall {
   readonly id = randomUUID();
+  readonly session = undefined;
   readonly #session: AskingSession;
   readonly #owner: HeldCallOwner;
   readonly #askTimeoutMs: number;
@@ -97,7 +96,7 @@ export class HeldCall implements ServerCall {
   ask(ask: ServerAsk): string | undefined {
     const { canAsk } = this.#first.asked;
     if (!canBeAsked(canAsk, ask.method, ask.params)) return this.#first.ask(ask);
-    if (++this.#count > MAX_ASKS) return `The client was asked ${MAX_ASKS} times during this call already.`;
+    if (++this.#count > MAX_ASKS) return ASKED_TOO_MUCH;
     if (!this.#owner.mayHold(this)) return 'Too many calls wait for their clients already; ask again later.';
     this.#asks.set(`input-${this.#count}`, {
       idText: ask.idText,

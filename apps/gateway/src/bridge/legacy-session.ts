@@ -230,8 +230,19 @@ export class LegacySession implements AskingSession {
   /** The call that a message of the server belongs to: the one on whose stream it came, or the only one. */
   #callOf(requestId: number | undefined): ServerCall | undefined {
     if (requestId !== undefined) return this.#pending.get(requestId)?.call;
-    const calls = [...this.#pending.values()].filter(({ call }) => call !== undefined);
-    return calls.length === 1 ? calls[0]?.call : undefined;
+    const calls = this.#calls();
+    return calls.length === 1 ? calls[0] : undefined;
+  }
+
+  /** A call on whose stream the server's client can be asked: its own, or any when all are of one client. */
+  #askableCall(requestId: number | undefined): ServerCall | undefined {
+    const [first, ...others] = this.#calls();
+    const isOneClient = first?.session !== undefined && others.every(({ session }) => session === first.session);
+    return this.#callOf(requestId) ?? (isOneClient ? first : undefined);
+  }
+
+  #calls(): ServerCall[] {
+    return [...this.#pending.values()].flatMap(({ call }) => call ?? []);
   }
 
   /** A request of the server. */
@@ -239,10 +250,10 @@ export class LegacySession implements AskingSession {
     const idText = sourceOf(message, 'id') ?? 'null';
     if (method === 'ping') return this.reply(idText, '"result":{}');
     const params = isObject(parsed['params']) ? parsed['params'] : {};
-    const call = this.#callOf(requestId);
+    const call = this.#askableCall(requestId);
     const problem = call
       ? call.ask({ idText, method, params, message })
-      : `There is no single call in progress whose client ${method} could be asked of; ask during a call.`;
+      : `There is no single client with a call in progress of which ${method} could be asked.`;
     if (problem === undefined) return;
     this.reply(idText, `"error":${JSON.stringify({ code: JSON_RPC_ERROR.METHOD_NOT_FOUND, message: problem })}`);
   }

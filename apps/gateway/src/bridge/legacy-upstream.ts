@@ -23,7 +23,8 @@ export interface LegacyUpstreamOptions {
   config: UpstreamConfig;
   /** The gateway's own version. */
   version: string;
-  createCarrier: CreateCarrier;
+  /** Makes the connections that declare the same; of a command each such set is restarted by itself. */
+  createCarriers: () => CreateCarrier;
   /** How long opening a session may take. */
   handshakeMs: number;
   logger: Logger;
@@ -33,9 +34,10 @@ export interface LegacyUpstreamOptions {
 
 /** Answers that say that the server does not know the session any more; the request was not served (G25, 1.9). */
 const SESSION_ENDED = new Set([400, 404]);
-/** So many calls have a session for themselves; each is a connection or two, of a command a process. */
-const MAX_HTTP_SESSIONS = 32;
-const MAX_COMMANDS = 4;
+/** Sessions that declare what clients can be asked, besides the shared one; each is a connection or two. */
+const HTTP_SESSIONS = { maxSessions: 32, isShared: false, idleMs: 60_000 };
+/** A process is dear, may hold a lock, and may keep in its memory what its calls have done. */
+const COMMANDS = { maxSessions: 4, isShared: true };
 /** Calls that wait for people must leave room for others. */
 const HELD_PART = 0.5;
 
@@ -51,6 +53,7 @@ export class LegacyUpstream implements Upstream {
   readonly #sessionOf = new Map<BridgedCall, LegacySession>();
   readonly #listeners = new LegacyListeners();
   readonly #asking: AskingCalls;
+  readonly #carriers = new Map<AskKey, CreateCarrier>();
   readonly #waiting = new Set<BridgedCall>();
   #inProgress = 0;
   #breaker: BreakerState = CLOSED;
@@ -64,8 +67,10 @@ export class LegacyUpstream implements Upstream {
     const { name, command, maxConcurrency, askTimeoutMs } = options.config;
     this.name = name;
     this.#asking = new AskingCalls({
-      createSession: (canAsk) => this.#createSession(canAsk),
-      maxSessions: command === undefined ? MAX_HTTP_SESSIONS : MAX_COMMANDS,
+      pool: {
+        create: (canAsk) => this.#createSession(canAsk),
+        ...(command === undefined ? HTTP_SESSIONS : COMMANDS),
+      },
       maxHeld: Math.max(1, Math.floor(maxConcurrency * HELD_PART)),
       askTimeoutMs,
       freed: () => this.#freePlace(),
@@ -274,7 +279,9 @@ export class LegacyUpstream implements Upstream {
   }
 
   #createSession(canAsk: AskKey): LegacySession {
-    const { config, version, createCarrier, logger, handshakeMs } = this.#options;
+    const { config, version, createCarriers, logger, handshakeMs } = this.#options;
+    const createCarrier = this.#carriers.get(canAsk) ?? createCarriers();
+    this.#carriers.set(canAsk, createCarrier);
     return new LegacySession({
       name: config.name,
       version,

@@ -150,11 +150,10 @@ class ProbingUpstream implements Upstream {
       this.#sessions = 'none';
       return;
     }
-    const createCarrier = createStreamableHttpCarriers(config);
     const sessions: LegacyUpstream = new LegacyUpstream({
       config,
       version,
-      createCarrier,
+      createCarriers: () => createStreamableHttpCarriers(config),
       handshakeMs: HANDSHAKE_MS,
       logger,
       onRefused: () => {
@@ -299,13 +298,15 @@ class ProbingUpstream implements Upstream {
 
   async #findLegacy(): Promise<CallFailure | undefined> {
     const { config, version, logger } = this.#options;
-    const transports: [string, CreateCarrier][] = [['streamable-http', createStreamableHttpCarriers(config)]];
-    if (config.transport === 'auto') transports.push(['sse', createSseCarriers(config)]);
-    for (const [transport, createCarrier] of transports) {
+    const transports: [string, () => CreateCarrier][] = [
+      ['streamable-http', () => createStreamableHttpCarriers(config)],
+    ];
+    if (config.transport === 'auto') transports.push(['sse', () => createSseCarriers(config)]);
+    for (const [transport, createCarriers] of transports) {
       const candidate: LegacyUpstream = new LegacyUpstream({
         config,
         version,
-        createCarrier,
+        createCarriers,
         handshakeMs: HANDSHAKE_MS,
         logger,
         onRefused: () => this.#retire(candidate),

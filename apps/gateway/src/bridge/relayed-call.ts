@@ -8,10 +8,7 @@ import type { MessageSink } from '../upstream/event-stream.ts';
 import type { AskableClient, CallFailure, OpenAsk } from '../upstream/upstream.ts';
 import type { BridgedCall } from './bridged-call.ts';
 import { editMessage, sourceOf } from './message-text.ts';
-import type { AskingSession, ServerAsk, ServerCall } from './server-call.ts';
-
-/** A server that asks more than this during one call is not helped by one more answer. */
-const MAX_ASKS = 64;
+import { ASKED_TOO_MUCH, MAX_ASKS, type AskingSession, type ServerAsk, type ServerCall } from './server-call.ts';
 
 /** One such call; it ends with its one leg. */
 export class RelayedCall implements ServerCall {
@@ -28,6 +25,10 @@ export class RelayedCall implements ServerCall {
     this.#client = client;
     this.#session = session;
     this.#askTimeoutMs = askTimeoutMs;
+  }
+
+  get session(): string {
+    return this.#client.session;
   }
 
   get body(): Buffer {
@@ -58,7 +59,7 @@ export class RelayedCall implements ServerCall {
 
   ask({ idText, method, params, message }: ServerAsk): string | undefined {
     if (!canBeAsked(this.#client.canDo, method, params)) return this.leg.ask({ idText, method, params, message });
-    if (++this.#count > MAX_ASKS) return `The client was asked ${MAX_ASKS} times during this call already.`;
+    if (++this.#count > MAX_ASKS) return ASKED_TOO_MUCH;
     const open = this.#client.ask((answer) => this.#answered(idText, answer));
     if (!open) return 'Too many clients are being asked at this moment; ask again later.';
     this.#open.set(idText, open);

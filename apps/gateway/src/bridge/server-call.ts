@@ -17,6 +17,8 @@ export interface ServerAsk {
 export interface ServerCall {
   /** The client's request that waits for it, if one does. */
   readonly leg: BridgedCall | undefined;
+  /** Tells whether two calls are of the same client; undefined where that cannot be known. */
+  readonly session: string | undefined;
   /** The client's request as it came. */
   readonly body: Buffer;
   answer(message: Buffer, parsed: JsonObject, serverInfo: string): void;
@@ -41,3 +43,9 @@ export interface AskingSession {
   reply(idText: string, outcome: string): void;
   abandon(call: ServerCall): void;
 }
+
+/** A server that asks more than this during one call is not helped by one more answer. */
+export const MAX_ASKS = 64;
+
+/** What such a server is told. */
+export const ASKED_TOO_MUCH = `The client was asked ${MAX_ASKS} times during this call already.`;

@@ -9,7 +9,7 @@ import { SessionPool } from './session-pool.ts';
 const silent = await createLogger({ service: 'test', level: 'silent', pretty: false });
 
 /** A pool of sessions with a server that answers the handshake; what was opened and closed, by key. */
-function createPool(idleMs = 60_000, answers = true) {
+function createPool({ idleMs = 60_000, answers = true, isShared = false } = {}) {
   const opened: string[] = [];
   const closed: string[] = [];
   const create = (key: string): LegacySession => {
@@ -41,7 +41,7 @@ function createPool(idleMs = 60_000, answers = true) {
       onLost: () => false,
     });
   };
-  const pool = new SessionPool({ create, maxSessions: 2, idleMs });
+  const pool = new SessionPool({ create, maxSessions: 2, isShared, idleMs });
   return { pool, opened, closed };
 }
 
@@ -68,8 +68,17 @@ test('when there are as many as may be, a free one gives way, a used one is shar
   assert.deepEqual(closed.toSorted(), ['f', 'r', 's']);
 });
 
+test('where sessions are processes, calls that declare the same share one', async () => {
+  const { pool, opened } = createPool({ isShared: true });
+  const [first, second] = [await pool.acquire('f'), await pool.acquire('f')];
+  assert.equal(first.session, second.session);
+  await pool.acquire('r');
+  assert.deepEqual(opened, ['f', 'r']);
+  await pool.close();
+});
+
 test('a session that is idle, retired, or could not be opened does not stay', async () => {
-  const idle = createPool(20);
+  const idle = createPool({ idleMs: 20 });
   (await idle.pool.acquire('f')).release();
   await until('it is closed', () => idle.closed.length === 1);
 
@@ -82,7 +91,7 @@ test('a session that is idle, retired, or could not be opened does not stay', as
   assert.deepEqual(retired.closed, ['f']);
   await retired.pool.close();
 
-  const mute = createPool(60_000, false);
+  const mute = createPool({ answers: false });
   await assert.rejects(mute.pool.acquire('f'), { failure: { kind: 'timeout', timeoutMs: 100 } });
   await assert.rejects(mute.pool.acquire('f'), { failure: { kind: 'timeout', timeoutMs: 100 } });
   assert.equal(mute.opened.length, 2, 'each attempt is a new one');

@@ -1,6 +1,7 @@
 /**
  * Sessions with one legacy server that declare what clients can be asked, by what they declare. A call has a session for
  * itself as long as there are enough, so that what the server asks is known to be of that call; idle ones are closed.
+ * Where a session is a process, calls share the one that declares the same, and it stays.
  */
 import type { AskKey } from '../asks/client-capabilities.ts';
 import { CarrierError } from './carrier.ts';
@@ -11,8 +12,10 @@ export interface SessionPoolOptions {
   /** Makes a session that is not open yet. */
   create: (key: AskKey) => LegacySession;
   maxSessions: number;
-  /** Clients come in bursts; a session of nobody is not kept much longer. */
-  idleMs: number;
+  /** One session serves all calls that declare the same. */
+  isShared: boolean;
+  /** For how long a session of nobody is kept; undefined: until its place is needed. */
+  idleMs?: number;
 }
 
 /** The use of a session by one call. */
@@ -78,13 +81,13 @@ export class SessionPool {
     const all = [...this.#entries].filter(({ isRetired }) => !isRetired);
     const own = all.filter((entry) => entry.key === key).toSorted((a, b) => a.users - b.users);
     const [best] = own;
-    if (best?.users === 0) return best;
-    const isFull = this.#entries.size >= this.#options.maxSessions;
+    const { maxSessions, isShared } = this.#options;
+    if (best && (best.users === 0 || isShared)) return best;
+    const isFull = this.#entries.size >= maxSessions;
     const unused = isFull ? all.find(({ users }) => users === 0) : undefined;
     if (unused) this.#retire(unused);
     if (!isFull || unused) return this.#add(key);
     if (best) return best;
-    const { maxSessions } = this.#options;
     throw new CarrierError({ kind: 'busy', limit: maxSessions }, `all of its ${maxSessions} sessions are in use`);
   }
 
@@ -105,10 +108,9 @@ export class SessionPool {
 
   #idle(entry: Entry): void {
     clearTimeout(entry.idleTimer);
+    const { idleMs } = this.#options;
     if (!entry.isRetired) {
-      entry.idleTimer = setTimeout(() => this.#retire(entry), this.#options.idleMs);
-      return;
-    }
-    if (this.#entries.delete(entry)) void entry.session.close();
+      if (idleMs !== undefined) entry.idleTimer = setTimeout(() => this.#retire(entry), idleMs);
+    } else if (this.#entries.delete(entry)) void entry.session.close();
   }
 }

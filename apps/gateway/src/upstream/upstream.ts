@@ -22,6 +22,8 @@ export interface UpstreamRequest {
 
 /** A client that takes requests on the stream of its call. */
 export interface AskableClient {
+  /** The same for all calls of one client. */
+  readonly session: string;
   /** What it can be asked. */
   readonly canDo: AskKey;
   /** Expects an answer; whoever calls this sends the request. Undefined: too many clients are being asked already. */
