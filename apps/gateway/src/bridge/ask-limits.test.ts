@@ -226,6 +226,17 @@ test('only the client that was asked can answer, once, and while the call lasts'
   assert.equal(call.messages().length, 2);
 });
 
+test('an answer may come inside a batch, as in 2025-03-26', async (t) => {
+  const gateway = await open(t);
+  const session = await initialize(gateway);
+  const call = await callLegacy(t, gateway, session, 'form');
+  const batch = JSON.stringify([{ jsonrpc: '2.0', id: call.messages()[0]?.id, result: ANSWERS.form }]);
+  const headers = { ...legacyHeaders(session), 'mcp-protocol-version': '2025-03-26' };
+  assert.equal((await post(gateway, batch, headers)).status, 202);
+  await until('the call is answered', () => call.messages().length === 2);
+  assert.match(call.messages()[1]?.result?.content[0]?.text ?? '', /orders/);
+});
+
 test('a client that does not answer gets an error in time; while it thinks, the deadline does not run', async (t) => {
   const gateway = await open(t, { timeoutMs: 150, askTimeoutMs: 600 });
   const session = await initialize(gateway);
@@ -262,6 +273,22 @@ test('a client that leaves while it is asked ends the call at the server', async
   );
   await until('the server is told', () => gateway.foreign.stats.cancelled === 2);
   assert.equal(cancelled.messages().length, 1);
+});
+
+test('what a client answers after it has cancelled is no answer, and a modern server is not called with it', async (t) => {
+  const server = await startModernAsking(t);
+  const gateway = await startTestGateway(t, [{ name: 'db', prefix: '', url: server.url }]);
+  const session = await initialize(gateway);
+  const call = await callLegacy(t, gateway, session, 'form');
+  const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } };
+  await post(gateway, JSON.stringify(cancelled), legacyHeaders(session));
+  await answer(gateway, session, call.messages()[0]?.id ?? '', ANSWERS.form);
+  const next = await callLegacy(t, gateway, session, 'form');
+  next.gone.abort();
+  assert.equal(
+    server.calls.some(({ raw }) => raw.includes('inputResponses')),
+    false,
+  );
 });
 
 test('an error that a client answers with reaches a legacy server, and ends the call at a modern one', async (t) => {

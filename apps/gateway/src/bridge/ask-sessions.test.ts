@@ -228,7 +228,7 @@ async function startLate(t: TestContext, target: string, delayMs: number | undef
 
 test('a session waits a moment for the stream on which its server may ask, and goes on without it', async (t) => {
   for (const { delayMs, tool, why } of [
-    { delayMs: 100, tool: 'aside', why: 'what is asked before the stream is there would be lost' },
+    { delayMs: 300, tool: 'aside', why: 'what is asked before the stream is there would be lost' },
     { delayMs: undefined, tool: 'form', why: 'some servers send no head before their first message' },
   ]) {
     const { foreign } = await open(t, 'sessions');

@@ -32,8 +32,8 @@ export interface SessionOptions {
 /** Revisions whose servers can be spoken to; the oldest is that of the first SDKs. */
 const ACCEPTED = new Set<string>([...LEGACY_VERSIONS, '2024-10-07']);
 const HANDSHAKE_ID = 0;
-/** Some servers begin to answer for their stream only with its first message. */
-const STREAM_MS = 250;
+/** Some servers begin to answer for their stream only with its first message; a busy one takes its time. */
+const STREAM_MS = 1_500;
 
 interface Pending {
   answer(message: Buffer, parsed: JsonObject): void;
@@ -85,6 +85,7 @@ export class LegacySession implements AskingSession {
       this.instructions = typeof result['instructions'] === 'string' ? result['instructions'] : undefined;
       const streaming = this.#carrier.agreed(agreed);
       this.#send({ method: 'notifications/initialized' });
+      clearTimeout(timer);
       // A server that asks before its stream is there would never be answered.
       if (Object.keys(this.#options.capabilities).length > 0) {
         await Promise.race([streaming, delay(STREAM_MS, undefined, { ref: false }), this.#closed.promise]);
