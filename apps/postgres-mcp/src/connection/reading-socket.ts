@@ -12,5 +12,12 @@ export function createReadingSocket(onChunk: (chunk: Buffer) => void): Socket {
     onChunk(buffer.subarray(0, length));
     return true;
   };
-  return new Socket({ onread: { buffer, callback } });
+  return new JoiningSocket({ onread: { buffer, callback } });
+}
+
+/** Joins what was written while it was corked: the messages of a statement are some twenty pieces of a few bytes. */
+class JoiningSocket extends Socket {
+  override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as BufferEncoding, callback);
+  }
 }
