@@ -2,7 +2,8 @@
 import { createDatabaseTelemetry, type OperationReport } from '@database-mcp/mcp-kit';
 import type { Telemetry } from '@database-mcp/telemetry';
 import type { Target } from './connection/target.ts';
-import type { Database, RowSink, Statement } from './database.ts';
+import type { Database } from './database.ts';
+import type { RowSink, Statement } from './statement.ts';
 import { describeStatement } from './describe-statement.ts';
 import { stateOf } from './sql-errors.ts';
 

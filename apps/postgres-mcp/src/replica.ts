@@ -1,6 +1,7 @@
 /** Sends what reads to a replica, and to the primary while the replica cannot be reached. */
 import { ToolError } from '@database-mcp/errors';
-import type { Answer, Database, RowSink } from './database.ts';
+import type { Database } from './database.ts';
+import type { Answer, RowSink } from './statement.ts';
 
 /** A replica that could not be reached is left alone for this time. */
 const RETRY_AFTER_MS = 10_000;

@@ -1,7 +1,7 @@
 /** Maps what the driver throws to the shared error codes, in the words of the person who wrote the statement. */
 import { ToolError, type ErrorCode, type Failure } from '@database-mcp/errors';
 import { CURSOR_PREFIX } from './connection/statement-exchange.ts';
-import type { Statement } from './database.ts';
+import type { Statement } from './statement.ts';
 import { describePosition } from './sql-position.ts';
 import { toStatementTimeout } from './transaction.ts';
 

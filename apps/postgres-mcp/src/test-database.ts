@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { ToolError, type ErrorCode } from '@database-mcp/errors';
 import type { SourceCell } from '@database-mcp/mcp-kit';
-import { createDatabase, type Answer, type Database, type DatabaseOptions, type Statement } from './database.ts';
+import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
+import type { Answer, Statement } from './statement.ts';
 import { targetOf } from './test-target.ts';
 
 const DEFAULTS = { poolSize: 2, timeoutMs: 10_000, applicationName: 'int-test' };

@@ -4,7 +4,7 @@
  */
 import type { Column, SourceCell } from '@database-mcp/mcp-kit';
 import type { RunCatalogQuery, createTypeNames } from '../column-types.ts';
-import type { RowSink, Statement } from '../database.ts';
+import type { RowSink, Statement } from '../statement.ts';
 import type { createParameterTypes } from '../parameter-types.ts';
 import { isComposite, toParameterTexts, type ParameterType } from '../parameters.ts';
 import { CONTROL_TIMEOUT_MS, CURSOR_SETTINGS, SQL_ASCII_SETTINGS, toCleanUpSql, toSetUp } from '../transaction.ts';

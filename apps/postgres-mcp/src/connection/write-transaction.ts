@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ToolError } from '@database-mcp/errors';
 import type { SourceCell } from '@database-mcp/mcp-kit';
-import type { Statement } from '../database.ts';
+import type { Statement } from '../statement.ts';
 import { isConnectionError, outcomeUnknown, rolledBackByLoss } from '../sql-errors.ts';
 import { BEGIN_READ_WRITE, CONTROL_TIMEOUT_MS, toSetUp } from '../transaction.ts';
 import { cellMakerOf } from '../values.ts';

@@ -1,7 +1,8 @@
 /** Indexes for the statements that take the most time, by the plans that serve any values of their parameters. */
 import { ToolError } from '@database-mcp/errors';
 import { readRows } from '../catalog.ts';
-import type { Database, Statement } from '../database.ts';
+import type { Database } from '../database.ts';
+import type { Statement } from '../statement.ts';
 import { adviseIndex, explain, readPlanContext, type IndexAdvice } from '../plan/explain.ts';
 import { round } from '../plan/plan-facts.ts';
 import type { StatementGuard } from '../statement-guard.ts';

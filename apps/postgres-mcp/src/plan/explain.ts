@@ -2,7 +2,8 @@
 import { ToolError } from '@database-mcp/errors';
 import { LongText, type SourceCell } from '@database-mcp/mcp-kit';
 import { quoteName, readRows } from '../catalog.ts';
-import type { Database, Statement } from '../database.ts';
+import type { Database } from '../database.ts';
+import type { Statement } from '../statement.ts';
 import { findVainScans, flatten, type PlanContext } from './plan-facts.ts';
 import { readPlan, type Plan } from './read-plan.ts';
 import { suggestIndex } from './suggest-index.ts';
