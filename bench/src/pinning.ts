@@ -9,7 +9,7 @@ export interface Pinning {
   middle: { command: string; args: readonly string[] };
 }
 
-/** Finds out whether `taskset` can pin to cores 0 and 1. */
+/** Finds out whether `taskset` can pin to cores 0 and 1, and pins this process to core 0. */
 export function choosePinning(): Pinning {
   const node = { command: process.execPath, args: [] };
   if (process.platform !== 'linux') {
@@ -19,8 +19,11 @@ export function choosePinning(): Pinning {
   if (!canPin) {
     return { description: 'not pinned: taskset or a second core is missing', outer: node, middle: node };
   }
+  // This process reads what the others log.
+  spawnSync('taskset', ['-acp', '0', String(process.pid)]);
   return {
-    description: 'pinned with taskset: driver and upstreams on core 0, the measured process on core 1',
+    description:
+      'pinned with taskset: driver, upstreams and the reader of the logs on core 0, the measured process on core 1',
     outer: onCore('0'),
     middle: onCore('1'),
   };

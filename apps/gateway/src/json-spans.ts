@@ -154,6 +154,9 @@ export function isKey(text: Buffer, start: number, end: number, key: string): bo
   const bytes = end - start - 2;
   // A key takes at least a byte for each of its characters, and more only with escapes or beyond ASCII.
   if (bytes < key.length) return false;
+  // Most keys differ in their first character, which says so unless it is escaped or beyond ASCII.
+  const first = text[start + 1] ?? 0;
+  if (key !== '' && first !== BACKSLASH && first <= MAX_ASCII && first !== key.charCodeAt(0)) return false;
   let isPlain = true;
   let isSame = bytes === key.length;
   for (let at = 0; at < bytes && (isSame || isPlain); at++) {

@@ -1,3 +1,4 @@
+export { createCallLog, type CallLine } from './call-line.ts';
 export { isCallerMistake, toMethodLabel } from './conventions.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LoggerOptions, type LogLevel } from './logger.ts';
 export type {

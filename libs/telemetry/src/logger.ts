@@ -51,30 +51,39 @@ function isoTime(): string {
   return lastText;
 }
 
-/** Lines gather up to this before they are written: a write for each costs a call through the gateway a tenth more. */
-const BUFFER_BYTES = 8 * 1024;
+/** Lines gather up to about this before they are written: a write for each costs a call through the gateway a tenth more. */
+const GATHER_CHARACTERS = 32 * 1024;
 /** … or this long. */
 const FLUSH_MS = 100;
 /** While nobody reads standard error, lines beyond this are dropped rather than kept. */
 const MAX_BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** Standard error, written in the background in pieces; pino writes what is left when the process ends. */
+/**
+ * Standard error, written in the background in pieces; pino writes what is left when the process ends. The lines gather
+ * here and not in pino's stream, which would measure all that it holds for every line.
+ */
 function createDestination(): DestinationStream {
-  const destination = pino.destination({
-    dest: 2,
-    sync: false,
-    minLength: BUFFER_BYTES,
-    maxLength: MAX_BUFFER_BYTES,
-  });
+  const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_BUFFER_BYTES });
+  let gathered = '';
   let timer: NodeJS.Timeout | undefined;
-  const flush = (): void => {
+  const pour = (): void => {
+    clearTimeout(timer);
     timer = undefined;
-    destination.flush();
+    const text = gathered;
+    gathered = '';
+    if (text !== '') destination.write(text);
+  };
+  // What pino calls at the end of the process.
+  const flushSync = destination.flushSync.bind(destination);
+  destination.flushSync = () => {
+    pour();
+    flushSync();
   };
   return {
     write: (line) => {
-      destination.write(line);
-      timer ??= setTimeout(flush, FLUSH_MS).unref();
+      gathered += line;
+      if (gathered.length >= GATHER_CHARACTERS) pour();
+      else timer ??= setTimeout(pour, FLUSH_MS).unref();
     },
   };
 }

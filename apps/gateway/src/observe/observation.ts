@@ -2,10 +2,9 @@
 import {
   ATTRIBUTE,
   EXECUTE_TOOL,
-  LOG_FIELD,
   OTHER_TOOL,
+  type CallLine,
   type Histogram,
-  type Logger,
   type Span,
   type TraceContext,
 } from '@database-mcp/telemetry';
@@ -16,7 +15,7 @@ import { cutClientText } from './shared-attributes.ts';
 
 /** Where observations are written to. */
 export interface ObservationSinks {
-  logger: Logger;
+  callLog: ((line: CallLine) => void) | undefined;
   duration: Histogram | undefined;
   resultSize: Histogram | undefined;
 }
@@ -64,26 +63,18 @@ export class Observation implements Origin {
     const ms = performance.now() - this.#startedAt;
     const errorType = serverErrorType(outcome);
     if (this.span) endSpan(this.span, outcome, errorType);
-    const { duration, resultSize, logger } = this.#sinks;
+    const { duration, resultSize, callLog } = this.#sinks;
     if (duration) duration.record(ms / 1_000, toLabels(this, errorType));
     if (resultSize && this.target?.kind === 'tool') resultSize.record(bytes, { [ATTRIBUTE.TOOL]: toolLabel(this) });
-    if (this.#isLogged) this.#log(logger, outcome, ms, bytes);
-  }
-
-  #log(logger: Logger, outcome: Outcome, ms: number, bytes: number): void {
-    const trace = this.#trace;
-    logger.info(
-      {
-        [LOG_FIELD.TOOL]: cutClientText(this.target?.name ?? this.method),
-        [LOG_FIELD.UPSTREAM]: this.upstream,
-        [LOG_FIELD.STATUS]: statusOf(outcome),
-        [LOG_FIELD.DURATION_MS]: Math.round(ms * 10) / 10,
-        [LOG_FIELD.BYTES]: bytes,
-        [LOG_FIELD.TRACE_ID]: trace?.traceId,
-        [LOG_FIELD.SPAN_ID]: trace?.spanId,
-      },
-      'call',
-    );
+    if (!this.#isLogged) return;
+    callLog?.({
+      tool: cutClientText(this.target?.name ?? this.method),
+      upstream: this.upstream,
+      status: statusOf(outcome),
+      durationMs: Math.round(ms * 10) / 10,
+      bytes,
+      trace: this.#trace,
+    });
   }
 }
 

@@ -3,7 +3,7 @@
  * traces, metrics and log lines of calls there is no observer.
  */
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
-import { ATTRIBUTE, METRIC, toMethodLabel, type Logger, type Telemetry } from '@database-mcp/telemetry';
+import { ATTRIBUTE, createCallLog, METRIC, toMethodLabel, type Logger, type Telemetry } from '@database-mcp/telemetry';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { Verdict } from '../edge/classify.ts';
 import { isObject } from '../protocol.ts';
@@ -39,10 +39,10 @@ export function createObserver(
   catalogue: Pick<Catalogue, 'list'>,
   logger: Logger,
 ): Observer | undefined {
-  const logsCalls = logger.isLevelEnabled('info');
-  if (!tracer && !metrics && !logsCalls) return undefined;
+  const callLog = createCallLog(logger);
+  if (!tracer && !metrics && !callLog) return undefined;
   const sinks: ObservationSinks = {
-    logger,
+    callLog,
     duration: metrics?.histogram(METRIC.SERVER_DURATION),
     resultSize: metrics?.histogram(METRIC.RESULT_SIZE),
   };
@@ -50,7 +50,7 @@ export function createObserver(
   return {
     begin: (message, outlet) => {
       const { verdict } = message;
-      const isLogged = logsCalls && verdict.kind === 'call';
+      const isLogged = callLog !== undefined && verdict.kind === 'call';
       if (!isLogged && !tracer && !metrics) return undefined;
       const method = methodOf(message);
       const target = targetOf(verdict, catalogue);

@@ -20,16 +20,15 @@ export type Outcome =
 
 const OK: Outcome = { kind: 'ok' };
 const CUT_OFF: Outcome = { kind: 'failure', failure: 'cut-off' };
-/** Of an answer in several pieces this much is kept of the end; `isError` stands at an end of the result. */
-const TAIL_BYTES = 64 * 1024;
-/** In an answer that was not kept whole the mark is looked for this close to either end. */
+/** An answer up to this size is looked at whole. */
+const WHOLE_BYTES = 64 * 1024;
+/** Of a longer one only the ends are, so far in from either: `isError` stands at an end of the result. */
 const MARK_BYTES = 4 * 1024;
 const IS_ERROR_KEY = Buffer.from('"isError"');
 /** A quote inside of a JSON string has a backslash before it, so no text of a result looks like this. */
 const IS_ERROR_MARK = /"isError"\s*:\s*true/;
 const ERROR_CODE = /"code"\s*:\s*(-?\d{1,10})/;
 const DATA = Buffer.from('data:');
-const EMPTY = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -92,23 +91,23 @@ export class OutcomeReader {
     const tail = (this.#tail ??= []);
     tail.push(chunk);
     this.#tailBytes += chunk.length;
-    while (this.#tailBytes - (tail[0]?.length ?? 0) >= TAIL_BYTES) {
-      this.#tailBytes -= tail.shift()?.length ?? 0;
-      this.#isTailCut = true;
-    }
+    if (this.bytes <= WHOLE_BYTES) return;
+    this.#isTailCut = true;
+    while (this.#tailBytes - (tail[0]?.length ?? 0) >= MARK_BYTES) this.#tailBytes -= tail.shift()?.length ?? 0;
   }
 
   /** The answer is complete. */
   finish(): Outcome {
     const first = this.#first;
     if (first === undefined) return CUT_OFF;
-    const tail = this.#tail;
-    const end = tail ? Buffer.concat(tail) : EMPTY;
+    const tail = this.#tail ?? [];
     if (!this.#isTailCut) {
-      const whole = tail ? Buffer.concat([first, end]) : first;
+      const whole = tail.length > 0 ? Buffer.concat([first, ...tail]) : first;
       const message = this.#isStream ? findLastEvent(whole) : whole;
       return message ? readMessage(message) : CUT_OFF;
     }
+    // A piece has up to 64 KiB, of which a copy would cost more than all the rest.
+    const end = Buffer.concat(tail.map((piece) => piece.subarray(-MARK_BYTES))).subarray(-MARK_BYTES);
     const event = this.#isStream ? findLastEvent(end) : undefined;
     return event ? readMessage(event) : readParts(this.#eventHead ?? first, end);
   }
@@ -142,7 +141,7 @@ function readError(message: Buffer): Outcome {
 function readParts(head: Buffer, tail: Buffer): Outcome {
   const key = firstKeyOf(head, ['result', 'error', 'method']);
   if (key === 'error') return readError(head);
-  return hasMark(head.subarray(0, MARK_BYTES)) || hasMark(tail.subarray(-MARK_BYTES)) ? { kind: 'tool-error' } : OK;
+  return hasMark(head.subarray(0, MARK_BYTES)) || hasMark(tail) ? { kind: 'tool-error' } : OK;
 }
 
 function hasMark(bytes: Buffer): boolean {
