@@ -55,7 +55,7 @@ test('every decision has a number of its own, which its title repeats', async ()
 test('a decision that a document speaks of exists', () => {
   const count = [...documents.keys()].filter((path) => path.startsWith(DECISIONS)).length;
   const unknown = [...documents].flatMap(([document, text]) =>
-    [...text.matchAll(/\bdecision (\d+)/g)].flatMap(([mention, number]) =>
+    [...text.matchAll(/\bdecision (\d+)/gi)].flatMap(([mention, number]) =>
       Number(number) <= count ? [] : [`${document}: ${mention}`],
     ),
   );
