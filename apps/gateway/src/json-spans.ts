@@ -3,21 +3,24 @@
  * The text must have passed `JSON.parse` before: nothing is validated here.
  */
 
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  SPACE,
+} from './json-bytes.ts';
+
 /** A value's place in the text: from `start` up to, not including, `end`. */
 export interface Span {
   start: number;
   end: number;
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const SPACE = 0x20;
 const MAX_ASCII = 0x7f;
 /** Most keys and names are shorter; in so many bytes a loop beats the call into native code. */
 const SHORT_BYTES = 48;

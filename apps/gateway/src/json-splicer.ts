@@ -3,7 +3,17 @@
  * Does what `editObject` of the bridge does with a text that is there as a whole, byte for byte. The text is taken to be
  * valid JSON; of one that is not, what comes out is not either.
  */
-
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  SPACE,
+} from './json-bytes.ts';
 import { endsPrimitive, skipSpace } from './json-spans.ts';
 
 /** What becomes of the members of an object. */
@@ -16,15 +26,6 @@ export interface SpliceRules {
   isOmittedEmpty?: boolean;
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const SPACE = 0x20;
 /** A key is held until it is known; no protocol has longer ones. */
 const MAX_KEY_BYTES = 65_536;
 const NOTHING = Buffer.alloc(0);
