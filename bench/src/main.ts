@@ -54,7 +54,6 @@ const limit = setTimeout(() => stop.abort(new Error(`the run took more than ${li
 
 const running: SpawnedProcess[] = [];
 try {
-  const pinning = choosePinning();
   const model = cpus()[0]?.model ?? 'an unknown processor';
   const load = loadavg()[0] ?? 0;
   console.log(
@@ -66,8 +65,8 @@ try {
     stop.signal.addEventListener('abort', () => reject(stop.signal.reason), { once: true });
   });
   const run = async (): Promise<void> => {
-    if (soakMs > 0) return await runSoak(pinning);
-    const reports = values.postgres ? [] : [await runGateway(pinning)];
+    if (soakMs > 0) return await runSoak(choosePinning());
+    const reports = values.postgres ? [] : [await runGateway(choosePinning())];
     reports.push(await runPostgres());
     judge(reports.flatMap(({ missed }) => missed));
   };
@@ -95,6 +94,7 @@ async function runGateway(pinning: Pinning): Promise<Report> {
   const { rounds, measureMs } = PLANS[size];
   const report = createReport(await measure(setup, PLANS[size], stop.signal, printProgress));
   await stopRunning();
+  pinning.release();
   console.log(`Medians of ${rounds} interleaved rounds of ${measureMs} ms; three upstreams with 12 tools each.\n`);
   console.log(`${report.lines.join('\n')}\n`);
   return report;

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { after, test } from 'node:test';
+import { choosePinning } from './pinning.ts';
+
+/** What a program that this process starts is left with. */
+const coresOfAChild = (): number =>
+  Number(execFileSync(process.execPath, ['-p', 'os.availableParallelism()'], { encoding: 'utf8' }));
+
+test('pinning holds what is started meanwhile on one core, and gives all cores back when it is released', (t) => {
+  const cores = availableParallelism();
+  const pinning = choosePinning();
+  after(() => pinning.release());
+  if (!pinning.description.startsWith('pinned')) return t.skip(pinning.description);
+  assert.equal(coresOfAChild(), 1);
+  pinning.release();
+  assert.equal(coresOfAChild(), cores);
+});
