@@ -5,11 +5,11 @@ import { clientErrorType, OutcomeReader, readOwnAnswer, serverErrorType, type Ou
 const LONG = 'x'.repeat(200_000);
 const TRAP = String.raw`{\"isError\":true}`;
 
-/** Reads the text in pieces of that size. */
-function read(text: string, kind: 'json' | 'events', pieceBytes: number): Outcome {
+/** Reads the text in pieces of that size; `hasLength`: its length is known before. */
+function read(text: string, kind: 'json' | 'events', pieceBytes: number, hasLength = false): Outcome {
   const reader = new OutcomeReader();
-  reader.start(kind === 'events' ? { kind } : { kind, status: 200 });
   const bytes = Buffer.from(text);
+  reader.start(kind === 'events' ? { kind } : { kind, status: 200, length: hasLength ? bytes.length : undefined });
   for (let at = 0; at < bytes.length; at += pieceBytes) reader.push(bytes.subarray(at, at + pieceBytes));
   assert.equal(reader.bytes, bytes.length);
   return reader.finish();
@@ -41,9 +41,10 @@ const TABLE: { text: string; expected: string | undefined; why: string }[] = [
   { text: `{"error":{"code":-32001,"message":"${LONG}"}}`, expected: '-32001', why: 'a long error' },
 ];
 for (const { text, expected, why } of TABLE) {
-  for (const pieceBytes of [16_384, 400_000]) {
+  for (const pieceBytes of [100, 16_384, 65_536, 400_000]) {
     test(`an outcome is read in passing: ${why} (pieces of ${pieceBytes} bytes)`, () => {
       assert.equal(clientErrorType(read(text, 'json', pieceBytes)), expected);
+      assert.equal(clientErrorType(read(text, 'json', pieceBytes, true)), expected, 'with a known length');
       const progress = 'event: message\ndata: {"method":"notifications/progress","params":{}}\n\n';
       const events = `: comment\n\n${progress}event: message\ndata: ${text}\n\n: comment\n\n`;
       assert.equal(clientErrorType(read(events, 'events', pieceBytes)), expected, 'as an event');

@@ -19,7 +19,9 @@ export type Outcome =
   | { kind: 'cancelled' };
 
 const OK: Outcome = { kind: 'ok' };
+const TOOL_FAILED: Outcome = { kind: 'tool-error' };
 const CUT_OFF: Outcome = { kind: 'failure', failure: 'cut-off' };
+const EMPTY = Buffer.alloc(0);
 /** An answer up to this size is looked at whole. */
 const WHOLE_BYTES = 64 * 1024;
 /** Of a longer one only the ends are, so far in from either: `isError` stands at an end of the result. */
@@ -66,51 +68,66 @@ export function serverErrorType(outcome: Outcome): string | undefined {
 /** Follows one answer. */
 export class OutcomeReader {
   #isStream = false;
-  #first: Buffer | undefined;
-  /** Of a stream: where its last event begins, as far as one piece has it. */
+  #length = 0;
+  /** All of it, while it may turn out to be short. A long answer's pieces are let go: held, they outlive their time. */
+  #pieces: Buffer[] | undefined = [];
+  /** What the beginning of a long answer tells; that of a stream tells nothing, its last event is the answer. */
+  #beginning: Outcome | undefined;
+  /** Of a long stream: how its last event begins, as far as one piece has it. */
   #eventHead: Buffer | undefined;
-  /** The last pieces after the first. */
-  #tail: Buffer[] | undefined;
-  #tailBytes = 0;
-  #isTailCut = false;
+  /** The end of a long answer, so far. */
+  #end: Buffer | undefined;
   /** All bytes of the answer so far. */
   bytes = 0;
 
   start(head: ReplyHead): void {
     this.#isStream = head.kind === 'events';
+    if (head.kind === 'json') this.#length = head.length ?? 0;
   }
 
   push(chunk: Buffer): void {
     this.bytes += chunk.length;
-    const event = this.#isStream ? findLastEvent(chunk) : undefined;
-    if (event) this.#eventHead = event;
-    if (this.#first === undefined) {
-      this.#first = chunk;
-      return;
-    }
-    const tail = (this.#tail ??= []);
-    tail.push(chunk);
-    this.#tailBytes += chunk.length;
-    if (this.bytes <= WHOLE_BYTES) return;
-    this.#isTailCut = true;
-    while (this.#tailBytes - (tail[0]?.length ?? 0) >= MARK_BYTES) this.#tailBytes -= tail.shift()?.length ?? 0;
+    const pieces = this.#pieces;
+    if (!pieces) return this.#follow(chunk);
+    pieces.push(chunk);
+    // The beginning must be there before the pieces are let go.
+    const isLong = this.#length > WHOLE_BYTES ? this.bytes >= MARK_BYTES : this.bytes > WHOLE_BYTES;
+    if (!isLong) return;
+    this.#pieces = undefined;
+    const start = join(pieces);
+    if (!this.#isStream) this.#beginning = readBeginning(start);
+    this.#follow(start);
   }
 
   /** The answer is complete. */
   finish(): Outcome {
-    const first = this.#first;
-    if (first === undefined) return CUT_OFF;
-    const tail = this.#tail ?? [];
-    if (!this.#isTailCut) {
-      const whole = tail.length > 0 ? Buffer.concat([first, ...tail]) : first;
+    const pieces = this.#pieces;
+    if (pieces) {
+      const whole = join(pieces);
       const message = this.#isStream ? findLastEvent(whole) : whole;
       return message ? readMessage(message) : CUT_OFF;
     }
-    // A piece has up to 64 KiB, of which a copy would cost more than all the rest.
-    const end = Buffer.concat(tail.map((piece) => piece.subarray(-MARK_BYTES))).subarray(-MARK_BYTES);
+    const end = this.#end ?? EMPTY;
     const event = this.#isStream ? findLastEvent(end) : undefined;
-    return event ? readMessage(event) : readParts(this.#eventHead ?? first, end);
+    if (event) return readMessage(event);
+    const beginning = this.#beginning ?? readBeginning(this.#eventHead ?? EMPTY);
+    return beginning.kind === 'ok' && hasMark(end) ? TOOL_FAILED : beginning;
   }
+
+  #follow(chunk: Buffer): void {
+    const event = this.#isStream ? findLastEvent(chunk) : undefined;
+    if (event) this.#eventHead = Buffer.from(event.subarray(0, MARK_BYTES));
+    const end = chunk.subarray(-MARK_BYTES);
+    const kept = this.#end;
+    if (kept && end.length < MARK_BYTES) this.#end = Buffer.concat([kept, end]).subarray(-MARK_BYTES);
+    else if (kept?.length === MARK_BYTES) end.copy(kept);
+    else this.#end = Buffer.from(end);
+  }
+}
+
+function join(pieces: Buffer[]): Buffer {
+  const [first = EMPTY] = pieces;
+  return pieces.length > 1 ? Buffer.concat(pieces) : first;
 }
 
 /** The outcome that a whole message tells. */
@@ -120,7 +137,7 @@ function readMessage(message: Buffer): Outcome {
   if (key !== 'result') return CUT_OFF;
   if (!message.includes(IS_ERROR_KEY)) return OK;
   const span = findValue(message, 'result', 'isError');
-  return span && message.toString('latin1', span.start, span.end) === 'true' ? { kind: 'tool-error' } : OK;
+  return span && message.toString('latin1', span.start, span.end) === 'true' ? TOOL_FAILED : OK;
 }
 
 function readError(message: Buffer): Outcome {
@@ -137,11 +154,11 @@ function readError(message: Buffer): Outcome {
   return { kind: 'rpc-error', code: Number(code ?? JSON_RPC_ERROR.INTERNAL_ERROR), message: '' };
 }
 
-/** The outcome that the two ends of a long message tell. */
-function readParts(head: Buffer, tail: Buffer): Outcome {
-  const key = firstKeyOf(head, ['result', 'error', 'method']);
-  if (key === 'error') return readError(head);
-  return hasMark(head.subarray(0, MARK_BYTES)) || hasMark(tail) ? { kind: 'tool-error' } : OK;
+/** The outcome that the beginning of a long message tells. */
+function readBeginning(start: Buffer): Outcome {
+  const key = firstKeyOf(start, ['result', 'error', 'method']);
+  if (key === 'error') return readError(start);
+  return hasMark(start.subarray(0, MARK_BYTES)) ? TOOL_FAILED : OK;
 }
 
 function hasMark(bytes: Buffer): boolean {
