@@ -19,6 +19,8 @@ export interface AskingCallsOptions {
   maxHeld: number;
   /** How long a client may take for an answer. */
   askTimeoutMs: number;
+  /** A call is lost, and the client's request that waits for it, if one does; true when that is sent anew. */
+  onLost: (session: LegacySession, leg: BridgedCall | undefined, failure: CallFailure) => boolean;
   /** The place of a call is free; told once for each call that was started here. */
   freed: () => void;
 }
@@ -56,7 +58,7 @@ export class AskingCalls {
       : new HeldCall(leg, lease.session, this.#ownerOf(), askTimeoutMs);
     this.#callOf.set(leg, call);
     this.#leases.set(call, lease);
-    lease.session.run(call);
+    lease.session.run(call, (failure) => this.#options.onLost(lease.session, call.leg, failure));
   }
 
   /** Nobody waits for the answer any more. */

@@ -126,8 +126,8 @@ export class BridgedCall implements CallHandle, ServerCall {
     return this.asked.body;
   }
 
-  get leg(): BridgedCall {
-    return this;
+  get traceHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.asked.traceHeaders;
   }
 
   get isSettled(): boolean {

@@ -59,6 +59,10 @@ export class HeldCall implements ServerCall {
     return this.#leg;
   }
 
+  get traceHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.#leg?.traceHeaders;
+  }
+
   get body(): Buffer {
     return this.#first.body;
   }

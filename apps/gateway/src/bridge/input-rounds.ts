@@ -5,16 +5,16 @@
 import { canBeAsked } from '../asks/client-capabilities.ts';
 import { isObject, type JsonObject } from '../protocol.ts';
 import { findValue, listMembers } from '../json-spans.ts';
-import type { AskableClient, CallFailure, CallHandle, OpenAsk, ReplyReceiver } from '../upstream/upstream.ts';
+import type { AskableClient, CallFailure, CallHandle, OpenAsk, ReplyReceiver, Upstream } from '../upstream/upstream.ts';
 import type { Asked } from './bridged-call.ts';
 import { toClientRequest } from './input-request.ts';
 import { LegacyReply, resultOf, toLegacyAnswer } from './legacy-reply.ts';
 import { editMessage, editObject, MODERN_RESULT_RULES, sourceOf, toEvent } from './message-text.ts';
-import type { SendModern } from './modern-only.ts';
 
 /** What such a call is made of. */
 export interface InputRoundsOptions {
-  send: SendModern;
+  /** Carries a request in modern form. */
+  send: Upstream['call'];
   asked: Asked;
   client: AskableClient;
   /** The request in modern form, and its headers. */

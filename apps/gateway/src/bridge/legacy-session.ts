@@ -25,8 +25,6 @@ export interface SessionOptions {
   /** A notification that belongs to no call. */
   onNotification: (method: string, message: Buffer, parsed: JsonObject) => void;
   onClosed: (session: LegacySession, failure: CallFailure) => void;
-  /** True when the upstream takes the call back, to send it on another session. */
-  onLost: (session: LegacySession, call: ServerCall, failure: CallFailure) => boolean;
 }
 
 /** Revisions whose servers can be spoken to; the oldest is that of the first SDKs. */
@@ -98,17 +96,17 @@ export class LegacySession implements AskingSession {
     }
   }
 
-  /** Sends the call; its answer, its progress and its end are told to it. */
-  run(call: ServerCall): void {
+  /** Sends the call; its answer, its progress and its end are told to it. `onLost`: true when the call is taken back. */
+  run(call: ServerCall, onLost: (failure: CallFailure) => boolean): void {
     const id = this.#nextId++;
     this.#pending.set(id, {
       call,
       answer: (message, parsed) => call.answer(message, parsed, this.serverInfo),
       lost: (failure) => {
-        if (!this.#options.onLost(this, call, failure)) call.fail(failure);
+        if (!onLost(failure)) call.fail(failure);
       },
     });
-    this.#carrier.send(toLegacyRequest(call.body, id), id, call.leg?.asked.traceHeaders);
+    this.#carrier.send(toLegacyRequest(call.body, id), id, call.traceHeaders);
   }
 
   /** Passes a notification on. */

@@ -16,7 +16,6 @@ import { CarrierError, type CreateCarrier } from './carrier.ts';
 import { LegacyListeners } from './legacy-listeners.ts';
 import { LegacySession } from './legacy-session.ts';
 import { editMessage, legacyResultRules, spliceResult } from './message-text.ts';
-import type { ServerCall } from './server-call.ts';
 
 /** What the bridge to one legacy server needs. */
 export interface LegacyUpstreamOptions {
@@ -73,6 +72,7 @@ export class LegacyUpstream implements Upstream {
       },
       maxHeld: Math.max(1, Math.floor(maxConcurrency * HELD_PART)),
       askTimeoutMs,
+      onLost: (session, leg, failure) => this.#repeat(session, leg, failure),
       freed: () => this.#freePlace(),
     });
   }
@@ -225,7 +225,7 @@ export class LegacyUpstream implements Upstream {
     this.#sessionOf.set(call, session);
     if (asked.era === 'modern' && asked.method === 'server/discover') return this.#discover(call, session);
     if (asked.era === 'modern' && asked.method === 'subscriptions/listen') return this.#listeners.add(call, session);
-    session.run(call);
+    session.run(call, (failure) => this.#repeat(session, call, failure));
   }
 
   /** What the handshake told, once the server has shown that it is alive. */
@@ -294,7 +294,6 @@ export class LegacyUpstream implements Upstream {
         if (canAsk === ASK_NOTHING) this.#listeners.tell(method, message, parsed);
       },
       onClosed: (closed, failure) => this.#forget(closed, failure),
-      onLost: (lost, call, failure) => this.#repeat(lost, call, failure),
     });
   }
 
@@ -317,7 +316,7 @@ export class LegacyUpstream implements Upstream {
   }
 
   /** Sends the call anew when the server did not know the session any more, and so did not serve it. */
-  #repeat(session: LegacySession, { leg }: Pick<ServerCall, 'leg'>, failure: CallFailure): boolean {
+  #repeat(session: LegacySession, leg: BridgedCall | undefined, failure: CallFailure): boolean {
     if (failure.kind !== 'not-mcp' || !SESSION_ENDED.has(failure.status)) return false;
     this.#asking.retire(session);
     if (this.#session === session) {

@@ -6,7 +6,7 @@
 import { ASK_NOTHING, toCapabilities } from '../asks/client-capabilities.ts';
 import { MODERN_VERSION, type JsonObject } from '../protocol.ts';
 import { encodeHeaderValue } from '../edge/header-value.ts';
-import type { CallHandle, ReplyReceiver, UpstreamRequest } from '../upstream/upstream.ts';
+import type { CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
 import { readAsked } from './bridged-call.ts';
 import { downLevelResult } from './down-level.ts';
 import { InputRounds } from './input-rounds.ts';
@@ -20,9 +20,6 @@ const NAME_SOURCE: Readonly<Record<string, string>> = {
   'resources/read': 'uri',
 };
 
-/** How a request in the modern form is sent. */
-export type SendModern = (request: UpstreamRequest, receiver: ReplyReceiver) => CallHandle;
-
 /** What the gateway says of itself, and how long it waits for clients. */
 export interface ModernCallOptions {
   clientInfo: JsonObject;
@@ -31,7 +28,7 @@ export interface ModernCallOptions {
 
 /** Sends a legacy request in modern form; `send` carries it. */
 export function callModern(
-  send: SendModern,
+  send: Upstream['call'],
   request: UpstreamRequest,
   receiver: ReplyReceiver,
   { clientInfo, askTimeoutMs }: ModernCallOptions,
@@ -62,11 +59,7 @@ export function callModern(
 }
 
 /** Sends a request as it is; the answer's content is brought down to the client's old revision (G34). */
-export function callDownLevel(
-  send: (request: UpstreamRequest, receiver: ReplyReceiver) => CallHandle,
-  request: UpstreamRequest,
-  receiver: ReplyReceiver,
-): CallHandle {
+export function callDownLevel(send: Upstream['call'], request: UpstreamRequest, receiver: ReplyReceiver): CallHandle {
   const { version } = readAsked(request);
   const reply = new LegacyReply(receiver, (message) => {
     const result = resultOf(message);

@@ -31,6 +31,10 @@ export class RelayedCall implements ServerCall {
     return this.#client.session;
   }
 
+  get traceHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.leg.traceHeaders;
+  }
+
   get body(): Buffer {
     return this.leg.body;
   }

@@ -2,7 +2,6 @@
 import type { JsonObject } from '../protocol.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
-import type { BridgedCall } from './bridged-call.ts';
 
 /** A request of the server to its client. */
 export interface ServerAsk {
@@ -15,8 +14,8 @@ export interface ServerAsk {
 
 /** A request at a legacy server. */
 export interface ServerCall {
-  /** The client's request that waits for it, if one does. */
-  readonly leg: BridgedCall | undefined;
+  /** Headers that say to which trace it belongs, when it is traced. */
+  readonly traceHeaders: Readonly<Record<string, string>> | undefined;
   /** Tells whether two calls are of the same client; undefined where that cannot be known. */
   readonly session: string | undefined;
   /** The client's request as it came. */

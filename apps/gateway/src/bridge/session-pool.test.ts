@@ -38,7 +38,6 @@ function createPool({ idleMs = 60_000, answers = true, isShared = false } = {}) 
       handshakeMs: 100,
       onNotification: () => {},
       onClosed: (session) => pool.retire(session),
-      onLost: () => false,
     });
   };
   const pool = new SessionPool({ create, maxSessions: 2, isShared, idleMs });

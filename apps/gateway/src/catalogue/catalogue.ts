@@ -7,10 +7,9 @@ import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { withoutCredentials } from '../config.ts';
 import type { JsonObject } from '../protocol.ts';
 import type { HubTool, ServiceState } from '../hub-tools.ts';
-import type { UpstreamObserver } from '../observe/upstream-observer.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { mergeCapabilities, type SharedCapabilities } from './capabilities.ts';
-import { fetchLists, probeUpstream } from './fetch-lists.ts';
+import { fetchLists, probeUpstream, type FetchOutcome } from './fetch-lists.ts';
 import { mergeInstructions } from './instructions.ts';
 import type { ListKind } from './kinds.ts';
 import type { ListStore } from './list-store.ts';
@@ -77,8 +76,15 @@ export interface CatalogueOptions {
   /** Told of each upstream that has listed, and of those that the configuration does not name any more. */
   observer?: ListObserver;
   /** Takes notice of each fetch of lists. */
-  beginRefresh?: UpstreamObserver['beginRefresh'];
+  beginRefresh?: (upstream: Upstream) => ObservedRefresh;
   logger: Logger;
+}
+
+/** A fetch of the lists of an upstream that somebody takes notice of. */
+export interface ObservedRefresh {
+  /** To be asked in place of the upstream. */
+  upstream: Upstream;
+  end(outcome: FetchOutcome<unknown>): void;
 }
 
 /** Takes what upstreams declare. */

@@ -1,6 +1,5 @@
 /** A message on its way through the edge, and where its answer goes. */
-import type { Origin } from '../observe/origin.ts';
-import type { AskableClient, CallFailure, CallHandle, ReplyReceiver } from '../upstream/upstream.ts';
+import type { AskableClient, CallFailure, CallHandle, Origin, ReplyReceiver } from '../upstream/upstream.ts';
 import type { Verdict } from './classify.ts';
 import type { EventChannel } from './subscriptions.ts';
 

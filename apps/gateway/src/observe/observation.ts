@@ -9,8 +9,8 @@ import {
   type TraceContext,
 } from '@database-mcp/telemetry';
 import { LEGACY_VERSIONS, MODERN_VERSION } from '../protocol.ts';
-import type { Origin, Target } from './origin.ts';
-import { serverErrorType, type Outcome } from './outcome.ts';
+import type { Origin, Outcome, Target } from '../upstream/upstream.ts';
+import { serverErrorType } from './outcome.ts';
 import { cutClientText } from './shared-attributes.ts';
 
 /** Where observations are written to. */

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_TELEMETRY, type Attributes, type SpanOptions, type Telemetry } from '@database-mcp/telemetry';
 import { gatewayFileSchema, type UpstreamConfig } from '../config.ts';
-import type { CallHandle, ReplyReceiver, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
+import type { CallHandle, Origin, ReplyReceiver, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
 import { observeUpstream } from './observed-upstream.ts';
-import type { Origin } from './origin.ts';
 
 const CONTEXT = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: '00f067aa0ba902b7', flags: 1 };
 

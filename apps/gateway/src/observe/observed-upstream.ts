@@ -4,14 +4,15 @@ import type { UpstreamConfig } from '../config.ts';
 import type {
   CallFailure,
   CallHandle,
+  Origin,
+  Outcome,
   ReplyHead,
   ReplyReceiver,
   Upstream,
   UpstreamRequest,
 } from '../upstream/upstream.ts';
 import { endSpan, toLabels, toSpanName } from './observation.ts';
-import type { Origin } from './origin.ts';
-import { clientErrorType, OutcomeReader, type Outcome } from './outcome.ts';
+import { clientErrorType, OutcomeReader } from './outcome.ts';
 import { injectContext } from './propagation.ts';
 import { createSharedAttributes, cutClientText } from './shared-attributes.ts';
 

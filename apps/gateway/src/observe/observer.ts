@@ -8,10 +8,9 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { Verdict } from '../edge/classify.ts';
 import { isObject } from '../protocol.ts';
 import type { Message, Outlet } from '../edge/message.ts';
+import type { Outcome, Target } from '../upstream/upstream.ts';
 import { Observation, toSpanName, type ObservationSinks } from './observation.ts';
 import { observeOutlet } from './observed-outlet.ts';
-import type { Target } from './origin.ts';
-import type { Outcome } from './outcome.ts';
 import { readContext } from './propagation.ts';
 import { createSharedAttributes, cutClientText } from './shared-attributes.ts';
 

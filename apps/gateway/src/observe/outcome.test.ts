@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clientErrorType, OutcomeReader, readOwnAnswer, serverErrorType, type Outcome } from './outcome.ts';
+import type { Outcome } from '../upstream/upstream.ts';
+import { clientErrorType, OutcomeReader, readOwnAnswer, serverErrorType } from './outcome.ts';
 
 const LONG = 'x'.repeat(200_000);
 const TRAP = String.raw`{\"isError\":true}`;

@@ -6,17 +6,7 @@ import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import { CANCELLED, isCallerMistake, TOOL_ERROR } from '@database-mcp/telemetry';
 import { isObject } from '../protocol.ts';
 import { findValue, firstKeyOf } from '../json-spans.ts';
-import type { CallFailure, ReplyHead } from '../upstream/upstream.ts';
-
-/** What became of a request. */
-export type Outcome =
-  | { kind: 'ok' }
-  /** A result with `isError: true`. */
-  | { kind: 'tool-error' }
-  | { kind: 'rpc-error'; code: number; message: string }
-  | { kind: 'failure'; failure: CallFailure['kind'] }
-  /** The client went away, or said that it has no more interest. */
-  | { kind: 'cancelled' };
+import type { Outcome, ReplyHead } from '../upstream/upstream.ts';
 
 const OK: Outcome = { kind: 'ok' };
 const TOOL_FAILED: Outcome = { kind: 'tool-error' };

@@ -1,6 +1,6 @@
 /** The attributes that spans of the same method and tool have in common, made once for each. */
 import { ATTRIBUTE, EXECUTE_TOOL, type Attributes, type SharedAttributes } from '@database-mcp/telemetry';
-import type { Origin, Target } from './origin.ts';
+import type { Origin, Target } from '../upstream/upstream.ts';
 
 /** Attributes that are the same for every HTTP hop. */
 const HTTP_ATTRIBUTES: Attributes = {

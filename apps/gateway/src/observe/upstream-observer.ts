@@ -3,21 +3,13 @@
  * refreshes of its lists. An autoscaler of the servers reads the load; the names are in docs/observability.md.
  */
 import { ATTRIBUTE, METRIC, toMethodLabel, type Metrics, type Span, type Telemetry } from '@database-mcp/telemetry';
-import type { Catalogue } from '../catalogue/catalogue.ts';
+import type { Catalogue, ObservedRefresh } from '../catalogue/catalogue.ts';
 import type { FetchOutcome } from '../catalogue/fetch-lists.ts';
 import type { UpstreamConfig } from '../config.ts';
 import { MODERN_VERSION } from '../protocol.ts';
 import type { UpstreamMember } from '../upstream/upstream-set.ts';
-import type { Upstream, UpstreamRequest } from '../upstream/upstream.ts';
+import type { Origin, Upstream, UpstreamRequest } from '../upstream/upstream.ts';
 import { observeUpstream, type ObservedUpstream } from './observed-upstream.ts';
-import type { Origin } from './origin.ts';
-
-/** A refresh of the lists of an upstream. */
-export interface ObservedRefresh {
-  /** To be asked in place of the upstream. */
-  upstream: Upstream;
-  end(outcome: FetchOutcome<unknown>): void;
-}
 
 /** Observes the upstreams of a gateway. */
 export interface UpstreamObserver {

@@ -3,8 +3,8 @@
  * carriers that translate (other eras, stdio) fit behind the same interface.
  */
 import { JSON_RPC_ERROR, type Failure } from '@database-mcp/errors';
+import type { Span } from '@database-mcp/telemetry';
 import type { AskKey } from '../asks/client-capabilities.ts';
-import type { Origin } from '../observe/origin.ts';
 
 /** One JSON-RPC message for an upstream. */
 export interface UpstreamRequest {
@@ -18,6 +18,34 @@ export interface UpstreamRequest {
   targetName?: string;
   /** The legacy client, if it can be asked something during this call; a modern one says so in the message. */
   client?: AskableClient;
+}
+
+/** What a request to an upstream belongs to: the message that a client sent, or a task of the gateway's own. */
+export interface Origin {
+  /** Undefined when nothing is traced. */
+  readonly span: Span | undefined;
+  /** `baggage` that travels along. */
+  readonly baggage: string | undefined;
+  /** What the client asked for; one of the methods of MCP. */
+  readonly method: string;
+  readonly protocolVersion: string | undefined;
+  /** As the client wrote it. */
+  readonly requestId: string | undefined;
+  /** What the method names: a tool, a prompt or the URI of a resource. */
+  readonly target: Target | undefined;
+  /** The upstream that was asked last, for the log. */
+  upstream?: string;
+  /** What an answer tells, only while its end is passed on. */
+  outcome?: Outcome;
+}
+
+/** What a method names. */
+export interface Target {
+  kind: 'tool' | 'prompt' | 'uri';
+  /** The name that clients know. */
+  name: string;
+  /** It is in a list, so it may be a label and part of a span's name. */
+  isListed: boolean;
 }
 
 /** A client that takes requests on the stream of its call. */
@@ -74,6 +102,16 @@ export type CallFailure =
   | { kind: 'too-large'; limit: number }
   /** It found fault with what is the gateway's part of the request. */
   | { kind: 'protocol-fault'; code: number };
+
+/** What became of a request. */
+export type Outcome =
+  | { kind: 'ok' }
+  /** A result with `isError: true`. */
+  | { kind: 'tool-error' }
+  | { kind: 'rpc-error'; code: number; message: string }
+  | { kind: 'failure'; failure: CallFailure['kind'] }
+  /** The client went away, or said that it has no more interest. */
+  | { kind: 'cancelled' };
 
 /** A server behind the gateway. */
 export interface Upstream {
