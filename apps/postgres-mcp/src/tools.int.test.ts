@@ -123,6 +123,11 @@ const SHAPES: [shape: string, sql: string, maxPercent: number][] = [
     "SELECT n, 'info' AS level, 'api' AS service, 200 AS status, n % 9 AS worker, 'GET /v1/customers/' || n || '/orders took ' || n || ' ms and returned 25 of 310 rows from the cache' AS message FROM generate_series(1, 100) n",
     15,
   ],
+  [
+    'orders',
+    "SELECT n AS id, 'customer ' || n AS customer, (n * 1.25)::numeric(10, 2) AS amount, timestamptz '2026-01-01 00:00Z' + n * interval '1 hour' AS ordered_at, n % 3 = 0 AS is_paid, 'a note on order ' || n AS note FROM generate_series(1, 100) n",
+    20,
+  ],
   ['long names', 'SELECT cca3, name, official_name, region, subregion, status FROM country LIMIT 100', 22],
   ['short texts', 'SELECT cca3, name, region, subregion, area_km2, landlocked FROM country LIMIT 100', 27],
   ['decimals', 'SELECT cca3, area_km2, latitude, longitude, landlocked, un_member FROM country LIMIT 100', 27],
