@@ -61,10 +61,11 @@ export function expired(): string {
   return `The call that asked for this input has ended. ${ANEW}`;
 }
 
-/** What stands for a request: its method and what it names; a retry repeats both. */
-export function digestOf(method: string, name: string): string {
+/** What stands for a request: its method, what it names, and its arguments as they were written; a retry repeats all. */
+export function digestOf(method: string, name: string, args: Buffer): string {
   return createHash('sha256')
     .update(JSON.stringify([method, name]))
+    .update(args)
     .digest('base64url');
 }
 

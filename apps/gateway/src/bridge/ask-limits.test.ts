@@ -99,6 +99,14 @@ test('a requestState that was changed, is of another request, process or time, s
     { gateway, name: 'form', state: 7, expected: /not as the gateway gave it/, why: 'no text' },
     { gateway, name: 'roots', state: requestState, expected: /another request.*again/, why: 'another tool' },
     {
+      gateway,
+      name: 'form',
+      args: { to: 'another' },
+      state: requestState,
+      expected: /another request.*again/,
+      why: 'other arguments',
+    },
+    {
       gateway: other,
       name: 'form',
       state: requestState,
@@ -106,8 +114,9 @@ test('a requestState that was changed, is of another request, process or time, s
       why: 'another process',
     },
   ];
-  for (const { gateway: asked, name, state, expected, why } of table) {
-    const answer = await callModern(asked, name, { requestState: state, inputResponses: { 'input-1': ANSWERS.form } });
+  for (const { gateway: asked, name, args, state, expected, why } of table) {
+    const answers = { requestState: state, inputResponses: { 'input-1': ANSWERS.form } };
+    const answer = await callModern(asked, name, { ...answers, ...(args && { arguments: args }) });
     assert.match(errorOf(answer), expected, why);
     assert.equal(JSON.parse(answer.text).error.code, -32_602, why);
   }

@@ -3,6 +3,7 @@
  * client to come back, and knows them again when it does.
  */
 import { createRequestStates, digestOf, expired } from '../asks/request-state.ts';
+import { findValue } from '../json-spans.ts';
 import { isObject } from '../protocol.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 import type { Asked, BridgedCall } from './bridged-call.ts';
@@ -94,8 +95,9 @@ export class AskingCalls {
   }
 
   /** Reads what a modern client sends back. */
-  readRetry({ body, params, method }: Asked): Retry {
-    const read = this.#states.read(params['requestState'], digestOfRequest(method, params));
+  readRetry(asked: Asked): Retry {
+    const { body, params } = asked;
+    const read = this.#states.read(params['requestState'], digestOfRequest(asked));
     if (read.kind === 'unusable') return read;
     const { id } = read.call;
     if (id === undefined) return hasAccepted(params['inputResponses']) ? { kind: 'anew' } : NOT_OPENED;
@@ -124,11 +126,11 @@ export class AskingCalls {
         this.#held.set(call.id, call);
         return true;
       },
-      seal: ({ id, asked: { method, params } }, isHeld) =>
+      seal: ({ id, asked }, isHeld) =>
         this.#states.seal({
           id: isHeld ? id : undefined,
           until: Date.now() + this.#options.askTimeoutMs,
-          request: digestOfRequest(method, params),
+          request: digestOfRequest(asked),
         }),
       ended: (call) => {
         this.#held.delete(call.id);
@@ -149,8 +151,9 @@ const NOT_OPENED: Retry = {
   failure: { kind: 'refused-ask', problem: 'The user did not open the URL that it needs opened.' },
 };
 
-function digestOfRequest(method: string, params: Asked['params']): string {
-  return digestOf(method, String(params['name'] ?? params['uri']));
+function digestOfRequest({ body, params, method }: Asked): string {
+  const args = findValue(body, 'params', 'arguments');
+  return digestOf(method, String(params['name'] ?? params['uri']), body.subarray(args?.start ?? 0, args?.end ?? 0));
 }
 
 function hasAccepted(responses: unknown): boolean {
