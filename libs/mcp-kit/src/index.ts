@@ -15,6 +15,14 @@ export {
   type RowCollector,
   type SourceCell,
 } from './row-collector.ts';
+export {
+  checkReadiness,
+  failStart,
+  runServer,
+  type OpenedDatabase,
+  type ServerProcess,
+  type ServerProgram,
+} from './run-server.ts';
 export { serveMcp, type ServeOptions, type ServingMcp } from './serve-mcp.ts';
 export { serverSettings } from './server-settings.ts';
 export {
