@@ -11,6 +11,8 @@ export interface CarrierEvents {
    * by `message`. `resume` lets a stream go on that was held up.
    */
   large(head: Buffer, requestId: number, resume: () => void): MessageSink | undefined;
+  /** Whether the answer to this request is still to come. */
+  isAwaited(requestId: number): boolean;
   /** This request has no answer and will get none. */
   lost(requestId: number, failure: CallFailure): void;
   /** The connection is gone, and with it everything that was asked on it. */

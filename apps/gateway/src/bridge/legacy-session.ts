@@ -58,6 +58,7 @@ export class LegacySession implements AskingSession {
     this.#carrier = options.createCarrier({
       message: (text, requestId) => this.#receive(text, requestId),
       large: (head, requestId, resume) => this.#streamAnswer(head, requestId, resume),
+      isAwaited: (requestId) => this.#pending.has(requestId),
       lost: (requestId, failure) => this.#lose(requestId, failure),
       closed: (failure) => this.#close(failure),
     });

@@ -19,6 +19,12 @@ export class ReplyReader {
     this.#reader = new EventReader(onEvent, takeLarge);
   }
 
+  /** Where a stream that breaks off now can go on, if it is one; `after`: it is itself the rest after this event. */
+  resumption(after?: string): { lastEventId: string; retryMs: number | undefined } | undefined {
+    const { lastEventId = after, retryMs, isPouring } = this.#reader;
+    return lastEventId === undefined || isPouring || this.#sink ? undefined : { lastEventId, retryMs };
+  }
+
   start(type: string): void {
     this.#type = type;
   }

@@ -1,8 +1,10 @@
 /**
  * Streamable HTTP of the revisions with `initialize`: each message is a POST, a request's answer comes on its own
- * response (JSON or events); with a session id, messages outside of requests come on a GET stream.
+ * response (JSON or events); with a session id, messages outside of requests come on a GET stream. A response whose
+ * events have ids may break off before the answer, by accident or because the server wants to be polled (SEP-1699): it
+ * goes on with another GET, and the request itself is never sent twice.
  */
-import type { Pool } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import type { UpstreamConfig } from '../config.ts';
 import { createPool, toOwnHeaders } from '../upstream/http-upstream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
@@ -13,6 +15,9 @@ import { ReplyReader } from './reply-reader.ts';
 /** Past the calls: the GET stream, a probe, notifications. */
 const EXTRA_CONNECTIONS = 4;
 const REOPEN_STREAM_MS = 1_000;
+/** Before a response that broke off is asked for again, unless the server names another time; and the least time. */
+const RESUME_MS = 1_000;
+const MIN_RESUME_MS = 50;
 /** The end of a session is told, but not waited for longer than this. */
 const END_SESSION_MS = 1_000;
 const HTTP_OK = 200;
@@ -31,6 +36,7 @@ class StreamableHttpCarrier implements Carrier {
   readonly #running = new Map<number, ExchangeHandle>();
   #stream: ExchangeHandle | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
+  #resumeMs = RESUME_MS;
   #isClosed = false;
 
   constructor(config: UpstreamConfig, events: CarrierEvents) {
@@ -52,13 +58,29 @@ class StreamableHttpCarrier implements Carrier {
   }
 
   send(text: Buffer, requestId?: number, more?: Readonly<Record<string, string>>): void {
+    const headers = {
+      ...more,
+      ...this.#headers,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    };
+    this.#exchange({ path: this.#path, method: 'POST', headers, body: text }, requestId);
+  }
+
+  /** Sends a request and tells what comes of it; `after`: it asks for the rest of a response, after this event. */
+  #exchange(request: Dispatcher.DispatchOptions, requestId?: number, after?: string): void {
+    let status = 0;
     const fail = (failure: CallFailure): void => {
       if (requestId === undefined || !this.#running.delete(requestId)) return;
-      this.#events.lost(requestId, failure);
+      // What asks for the rest must not look like a request that never arrived, which would be sent again.
+      this.#events.lost(requestId, after === undefined ? failure : { kind: 'cut-off' });
     };
     const reply = new ReplyReader(
       (message) => {
-        if (requestId !== undefined) this.#events.message(message, requestId);
+        if (requestId === undefined) return;
+        this.#events.message(message, requestId);
+        // A response ends with its answer; what asks for its rest may be left open.
+        if (after !== undefined && !this.#events.isAwaited(requestId)) this.abandon(requestId);
       },
       (limit) => {
         running.abort();
@@ -69,34 +91,42 @@ class StreamableHttpCarrier implements Carrier {
         return this.#events.large(head, requestId, () => running.resume());
       },
     );
-    let status = 0;
-    const headers = {
-      ...more,
-      ...this.#headers,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
+    const resumes = (): boolean => {
+      const resumption = reply.resumption(after);
+      if (!resumption) return false;
+      this.#resumeMs = resumption.retryMs ?? this.#resumeMs;
+      return this.#resume(requestId, resumption.lastEventId);
     };
-    const running = exchange(
-      this.#pool,
-      { path: this.#path, method: 'POST', headers, body: text },
-      {
-        head: (code, received) => {
-          status = code;
-          const session = received['mcp-session-id'];
-          if (typeof session === 'string') this.#headers['mcp-session-id'] = session;
-          reply.start(mediaTypeOf(received));
-        },
-        data: (chunk) => reply.push(chunk),
-        end: () => {
-          const answer = reply.end();
-          // An error status may carry the answer; one that answers no request tells only that it was refused.
-          if (answer && (status < HTTP_ERROR || isAnswerTo(answer, requestId))) this.#events.message(answer, requestId);
-          fail(status === HTTP_OK ? { kind: 'cut-off' } : { kind: 'not-mcp', status });
-        },
-        failed: (wasSent) => fail(wasSent ? { kind: 'cut-off' } : { kind: 'unreachable' }),
+    const running = exchange(this.#pool, request, {
+      head: (code, received) => {
+        status = code;
+        const session = received['mcp-session-id'];
+        if (typeof session === 'string') this.#headers['mcp-session-id'] = session;
+        reply.start(mediaTypeOf(received));
       },
-    );
+      data: (chunk) => reply.push(chunk),
+      end: () => {
+        const answer = reply.end();
+        // An error status may carry the answer; one that answers no request tells only that it was refused.
+        if (answer && (status < HTTP_ERROR || isAnswerTo(answer, requestId))) this.#events.message(answer, requestId);
+        if (status === HTTP_OK && resumes()) return;
+        fail(status === HTTP_OK ? { kind: 'cut-off' } : { kind: 'not-mcp', status });
+      },
+      failed: (wasSent) => {
+        if (!resumes()) fail(wasSent ? { kind: 'cut-off' } : { kind: 'unreachable' });
+      },
+    });
     if (requestId !== undefined) this.#running.set(requestId, running);
+  }
+
+  /** Asks for the rest of a response a little later; false if nobody waits for it. The call's deadline ends it. */
+  #resume(requestId: number | undefined, lastEventId: string): boolean {
+    if (requestId === undefined || !this.#running.has(requestId) || !this.#events.isAwaited(requestId)) return false;
+    const headers = { ...this.#headers, accept: 'text/event-stream', 'last-event-id': lastEventId };
+    const ask = (): void => this.#exchange({ path: this.#path, method: 'GET', headers }, requestId, lastEventId);
+    const timer = setTimeout(ask, Math.max(this.#resumeMs, MIN_RESUME_MS));
+    this.#running.set(requestId, { abort: () => clearTimeout(timer), resume: () => {} });
+    return true;
   }
 
   abandon(requestId: number): void {

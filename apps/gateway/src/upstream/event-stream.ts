@@ -13,6 +13,9 @@ const CR = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
 const NEWLINE = Buffer.of(LF);
+/** An id that can be sent back in a header; the length is ours. */
+const EVENT_ID = /^[\x20-\x7e]{1,1024}$/;
+const RETRY = /^\d{1,6}$/;
 /** The key that tells a response from a notification stands in the first bytes, whatever the order of keys. */
 const HEAD_BYTES = 512;
 
@@ -45,8 +48,13 @@ export const LARGE_MESSAGE_BYTES = 256 * 1024;
  */
 export type TakeLarge = (head: Buffer) => MessageSink | undefined;
 
-/** Cuts a stream that comes in pieces into the data of its events; comments and other fields are dropped. */
+/** Cuts a stream that comes in pieces into the data of its events; comments and names of events are dropped. */
 export class EventReader {
+  /** The id of the last event that was whole: after it, a stream that broke off can go on. */
+  lastEventId: string | undefined;
+  /** How long the server asks to wait before that, in milliseconds. */
+  retryMs: number | undefined;
+  #eventId: string | undefined;
   readonly #onData: (data: Buffer) => void;
   readonly #takeLarge: TakeLarge | undefined;
   /** The line that is not whole yet, and the data of the event before it. */
@@ -70,6 +78,11 @@ export class EventReader {
     return this.#restBytes + this.#lineBytes;
   }
 
+  /** A large message goes to its sink, and is not whole yet. */
+  get isPouring(): boolean {
+    return this.#sink !== undefined;
+  }
+
   /** False: the sink of a large message can take no more for now. */
   push(chunk: Buffer): boolean {
     this.#isTaken = true;
@@ -91,7 +104,7 @@ export class EventReader {
 
   /** What is held of a large message goes to the sink, and what follows too. */
   #pour(): void {
-    const data = dataOfLine(Buffer.concat(this.#rest));
+    const data = valueOf('data', Buffer.concat(this.#rest));
     if (!data) return;
     const held = joinLines([...this.#lines, data]);
     this.#wasOffered = true;
@@ -123,14 +136,22 @@ export class EventReader {
     this.#restBytes = 0;
     const line = whole.at(-1) === CR ? whole.subarray(0, -1) : whole;
     if (line.length === 0) return this.#endEvent();
-    const data = dataOfLine(line);
-    if (!data) return;
+    const data = valueOf('data', line);
+    if (!data) return this.#takeField(line);
     if (this.#sink) return this.#give(data, NEWLINE);
     this.#lines.push(data);
     this.#lineBytes += data.length;
   }
 
+  #takeField(line: Buffer): void {
+    const id = valueOf('id', line)?.toString('latin1');
+    if (id !== undefined && EVENT_ID.test(id)) this.#eventId = id;
+    const retry = valueOf('retry', line)?.toString('latin1');
+    if (retry !== undefined && RETRY.test(retry)) this.retryMs = Number(retry);
+  }
+
   #endEvent(): void {
+    this.lastEventId = this.#eventId;
     const lines = this.#lines;
     const sink = this.#sink;
     this.#dropHeld();
@@ -141,10 +162,10 @@ export class EventReader {
   }
 }
 
-/** What a line says, if it is one of data. */
-function dataOfLine(line: Buffer): Buffer | undefined {
+/** What a line says, if it is one of this field. */
+function valueOf(field: string, line: Buffer): Buffer | undefined {
   const colon = line.indexOf(COLON);
-  if (line.toString('latin1', 0, colon === -1 ? line.length : colon) !== 'data') return undefined;
+  if (line.toString('latin1', 0, colon === -1 ? line.length : colon) !== field) return undefined;
   const from = colon === -1 ? line.length : colon + 1;
   return line.subarray(line[from] === SPACE ? from + 1 : from);
 }
