@@ -69,7 +69,8 @@ test('a command that never answers is ended with the upstream, without waiting f
   await until('the process is there', () => process.getActiveResourcesInfo().includes('ProcessWrap'));
   const started = performance.now();
   await upstream.close();
-  assert.ok(performance.now() - started < 2_000);
+  // The handshake has a minute; a busy machine takes its time to start a process and to end it.
+  assert.ok(performance.now() - started < 30_000);
   assert.notEqual((await call.answer).failure, undefined);
 });
 
