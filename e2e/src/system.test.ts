@@ -37,6 +37,7 @@ test('the banner says what runs where and how to connect each client', () => {
     'mcp-remote',
     '.cursor/mcp.json',
     '.vscode/mcp.json',
+    'MCP Client Tool',
     'curl -s',
   ]) {
     assert.ok(banner.includes(part), `${part} is missing in:\n${banner}`);

@@ -1,4 +1,4 @@
-/** Makes one self-contained file of an app: all it imports, WebAssembly included, for a plain Node 22 or later. */
+/** Makes one self-contained file of an app: all it imports, WebAssembly included, for a plain Node 22.19 or later (undici's oldest). */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';

@@ -29,6 +29,7 @@ Connect a client
                    ${JSON.stringify({ mcpServers: { databases: { url: gatewayUrl } } })}
   VS Code          .vscode/mcp.json:
                    ${JSON.stringify({ servers: { databases: { type: 'http', url: gatewayUrl } } })}
+  n8n              MCP Client Tool: Server Transport HTTP Streamable, MCP Endpoint URL ${gatewayUrl}
 
 Try it
   curl -s ${gatewayUrl} -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \\
