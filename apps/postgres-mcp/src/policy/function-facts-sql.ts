@@ -19,8 +19,8 @@ export const NO_CODE = `'(?:[^']|'')*'|--[^\\n]*|/\\*.*?\\*/`;
 const MADE = '>= 16384';
 
 /**
- * What the names stand for. $1 to $5: names of functions, attributes, operators, types, relations. Columns: kind, name,
- * schema, found without it, `f` for a function or `v` for a view, its oid.
+ * What the names stand for. $1 to $5: names of functions, attributes, operators, relations, materialized views that are
+ * to be filled. Columns: kind, name, schema, found without it, `f` for a function or `v` for a view, its oid.
  */
 export const NAMES_SQL = `
   SELECT 'function', p.proname, n.nspname, pg_catalog.pg_function_is_visible(p.oid), 'f', p.oid::text
@@ -36,20 +36,41 @@ export const NAMES_SQL = `
     FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
    WHERE o.oprname = ANY ($3::text[]) AND o.oid ${MADE}
   UNION ALL
-  SELECT 'type', t.typname, n.nspname, pg_catalog.pg_type_is_visible(t.oid), 'f', c.castfunc::text
-    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-    JOIN pg_catalog.pg_cast c ON c.casttarget = t.oid AND c.castfunc ${MADE}
-   WHERE t.typname = ANY ($4::text[])
-  UNION ALL
-  SELECT 'type', t.typname, n.nspname, pg_catalog.pg_type_is_visible(t.oid), 'f', part[1]
-    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-    JOIN pg_catalog.pg_constraint k ON k.contypid = t.oid,
-         pg_catalog.regexp_matches(k.conbin::text, ':funcid (\\d+)', 'g') part
-   WHERE t.typname = ANY ($4::text[]) AND t.typtype = 'd'
-  UNION ALL
   SELECT 'relation', c.relname, n.nspname, pg_catalog.pg_table_is_visible(c.oid), 'v', c.oid::text
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-   WHERE c.relname = ANY ($5::text[]) AND c.relkind = 'v'`;
+   WHERE c.relname = ANY ($4::text[]) AND c.relkind = 'v'
+  UNION ALL
+  SELECT 'materialized view', c.relname, n.nspname, pg_catalog.pg_table_is_visible(c.oid), 'v', c.oid::text
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relname = ANY ($5::text[]) AND c.relkind = 'm'`;
+
+/**
+ * What casts to types ($1, names) may call, in the columns of {@link NAMES_SQL}: a cast to a type is one to its parts too,
+ * the type below a domain, the columns of a row, the elements of an array or a range. Of each these are casts, the checks
+ * of a domain, and what a range is built with.
+ */
+export const TYPES_SQL = `
+  WITH RECURSIVE parts (root, oid) AS (
+    SELECT t.oid, t.oid FROM pg_catalog.pg_type t WHERE t.typname = ANY ($1::text[])
+    UNION
+    SELECT p.root, part.oid FROM parts p JOIN pg_catalog.pg_type t ON t.oid = p.oid AND t.oid ${MADE}, LATERAL (
+      SELECT t.typbasetype UNION ALL SELECT t.typelem
+      UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0
+      UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
+      UNION ALL SELECT r.rngtypid FROM pg_catalog.pg_range r WHERE r.rngmultitypid = t.oid) part (oid)
+     WHERE part.oid <> 0),
+  called (root, oid) AS (
+    SELECT p.root, c.castfunc::oid FROM parts p JOIN pg_catalog.pg_cast c ON c.casttarget = p.oid AND c.castfunc ${MADE}
+    UNION
+    SELECT p.root, CASE word[1] WHEN 'opno' THEN (SELECT o.oprcode::oid FROM pg_catalog.pg_operator o WHERE o.oid = word[2]::oid)
+                                ELSE word[2]::oid END
+      FROM parts p JOIN pg_catalog.pg_constraint k ON k.contypid = p.oid,
+           pg_catalog.regexp_matches(k.conbin::text, ':(funcid|opno) (\\d+)', 'g') word
+    UNION
+    SELECT p.root, made.oid FROM parts p JOIN pg_catalog.pg_range r ON r.rngtypid = p.oid, LATERAL (
+      VALUES (r.rngcanonical::oid), (r.rngsubdiff::oid)) made (oid) WHERE made.oid ${MADE})
+  SELECT 'type', t.typname, n.nspname, pg_catalog.pg_type_is_visible(t.oid), 'f', c.oid::text
+    FROM called c JOIN pg_catalog.pg_type t ON t.oid = c.root JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`;
 
 /**
  * What views ($1, oids) call: the view, `f` or `v`, the oid of the function or view. pg_node_tree is text in which

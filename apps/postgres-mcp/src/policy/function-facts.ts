@@ -6,7 +6,7 @@
 import { ToolError } from '@database-mcp/errors';
 import { readRows } from '../catalog.ts';
 import type { Database } from '../database.ts';
-import { FACTS_SQL, NAMES_SQL, NO_CODE, OUTWARD, VIEWS_SQL } from './function-facts-sql.ts';
+import { FACTS_SQL, NAMES_SQL, NO_CODE, OUTWARD, TYPES_SQL, VIEWS_SQL } from './function-facts-sql.ts';
 import type { Use, UseKind } from './statement-uses.ts';
 
 /** One function that may run when a name is used. */
@@ -62,13 +62,15 @@ interface Remembered {
 export function createFunctionCatalog(database: Database, now: () => number): FunctionCatalog {
   const remembered = new Map<string, Remembered>();
 
-  async function ask(names: readonly string[][], signal: AbortSignal): Promise<Map<string, FoundFunction[]>> {
+  async function ask(namesOf: (kind: UseKind) => string, signal: AbortSignal): Promise<Map<string, FoundFunction[]>> {
     const read = async (sql: string, params: readonly string[]): Promise<unknown[][]> => {
       const rows = await readRows(database, sql, params, signal, MAX_FOUND);
       if (rows.length >= MAX_FOUND) throw tooManyFunctions();
       return rows;
     };
-    const named = await read(NAMES_SQL, names.map(toArrayText));
+    const named = await read(NAMES_SQL, KINDS.map(namesOf));
+    const types = namesOf('type');
+    if (types !== NO_NAMES) named.push(...(await read(TYPES_SQL, [types])));
     const views = await readViews(
       named.flatMap((row) => (row[4] === 'v' ? [String(row[5])] : [])),
       read,
@@ -100,12 +102,10 @@ export function createFunctionCatalog(database: Database, now: () => number): Fu
         else unknown.add(key);
       }
       if (unknown.size === 0) return result;
-      const asked = KINDS.map((kind) => [
-        ...new Set(
-          uses.filter((use) => use.kind === kind && unknown.has(toUseKey(kind, use.name))).map((use) => use.name),
-        ),
-      ]);
-      const found = await ask(asked, signal);
+      const asked = uses.filter(({ kind, name }) => unknown.has(toUseKey(kind, name)));
+      const namesOf = (kind: UseKind): string =>
+        toArrayText([...new Set(asked.filter((use) => use.kind === kind).map((use) => use.name))]);
+      const found = await ask(namesOf, signal);
       const until = now() + REMEMBERED_MS;
       for (const key of unknown) {
         result.set(key, found.get(key) ?? []);
@@ -129,8 +129,9 @@ function tooManyFunctions(): ToolError {
   });
 }
 
-/** In the order of the parameters of the question. */
-const KINDS: readonly UseKind[] = ['function', 'attribute', 'operator', 'type', 'relation'];
+/** In the order of the parameters of the question for all but types. */
+const KINDS: readonly UseKind[] = ['function', 'attribute', 'operator', 'relation', 'materialized view'];
+const NO_NAMES = '{}';
 
 type Read = (sql: string, params: readonly string[]) => Promise<unknown[][]>;
 

@@ -113,6 +113,8 @@ function describe({ kind, name, schema }: Use, facts: FunctionFacts): string {
       return `The cast to ${used} may call ${shown}, which`;
     case 'relation':
       return `The view ${used} calls ${shown}, which`;
+    case 'materialized view':
+      return `The query of the ${kind} ${used} calls ${shown}, which`;
     default:
       return `The function ${shown}`;
   }

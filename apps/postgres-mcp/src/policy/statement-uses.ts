@@ -4,8 +4,11 @@
  */
 import type { ParseNode } from '../sql-parser.ts';
 
-/** The kinds of names. `attribute` is `t.x`, which calls the function x of a row when t has no such column. */
-export type UseKind = 'function' | 'attribute' | 'operator' | 'type' | 'relation';
+/**
+ * The kinds of names. `attribute` is `t.x`, which calls the function x of a row when t has no such column; the query of a
+ * materialized view is run by REFRESH only.
+ */
+export type UseKind = 'function' | 'attribute' | 'operator' | 'type' | 'relation' | 'materialized view';
 
 /** One name that a statement uses, at its first place. */
 export interface Use {
@@ -50,10 +53,9 @@ function usesOf(node: ParseNode): Use[] {
     names.map((name) => ({ kind: 'operator', schema: undefined, name, argumentCount: 0, offset }));
   if (node['funcname']) return use('function', node['funcname'], (node['args'] as unknown[] | undefined)?.length ?? 0);
   if (Array.isArray(node['names'])) return use('type', node['names']);
-  if (typeof node['relname'] === 'string') {
-    const schema = node['schemaname'] as string | undefined;
-    return [{ kind: 'relation', schema, name: node['relname'], argumentCount: 0, offset }];
-  }
+  if (typeof node['relname'] === 'string') return [toRelation('relation', node)];
+  const refreshed = (node['RefreshMatViewStmt'] as { relation?: ParseNode } | undefined)?.relation;
+  if (refreshed) return [toRelation('materialized view', refreshed)];
   // The last name only, without what stands before it: that is a row, not a schema.
   if (Array.isArray(node['fields']) && node['fields'].length > 1) return use('attribute', node['fields'].slice(-1));
   if (Array.isArray(node['indirection'])) return use('attribute', node['indirection'].slice(-1));
@@ -66,6 +68,11 @@ function usesOf(node: ParseNode): Use[] {
   if ('defresult' in node && node['arg']) return operators('=');
   if ('jointype' in node && (node['usingClause'] || node['isNatural'])) return operators('=');
   return use('operator', node['operName'] ?? node['useOp']);
+}
+
+function toRelation(kind: UseKind, range: ParseNode): Use {
+  const { relname, schemaname, location } = range as { relname: string; schemaname?: string; location?: number };
+  return { kind, schema: schemaname, name: relname, argumentCount: 0, offset: Number(location ?? 0) };
 }
 
 /** The texts of a list of String nodes; of `*` and of subscripts there are none. */

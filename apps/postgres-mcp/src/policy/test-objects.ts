@@ -33,6 +33,8 @@ export const TEST_OBJECTS = `
   CREATE CAST (int AS thing) WITH FUNCTION to_thing(int);
   CREATE FUNCTION is_fine(text) RETURNS bool LANGUAGE unsafe AS $$ BEGIN RETURN true; END $$;
   CREATE DOMAIN checked AS text CHECK (is_fine(VALUE));
+  CREATE DOMAIN checked_again AS checked; CREATE TYPE holder AS (a int, b checked_again); CREATE TABLE holding (a holder);
+  CREATE TYPE checked_span AS RANGE (subtype = checked); CREATE DOMAIN operated AS int CHECK (VALUE ### 1 > 0);
   CREATE AGGREGATE reach_all (int) (SFUNC = reach, STYPE = int, INITCOND = '0');
   CREATE AGGREGATE add_all (int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
   CREATE VIEW cheap AS SELECT id, price_of(id) AS price FROM stock WHERE price < 3;

@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import { call, failureOf, openExecute, said, type OpenOptions } from './test-execute.ts';
 
 const PREPARE = `
+  DROP MATERIALIZED VIEW IF EXISTS resetting;
   DROP TABLE IF EXISTS line, orders, log, wide, checked CASCADE; DROP SEQUENCE IF EXISTS counter; DROP SCHEMA IF EXISTS fresh CASCADE;
   CREATE TABLE orders (id int PRIMARY KEY, name text, total numeric); INSERT INTO orders SELECT g, 'n' || g, g FROM generate_series(1, 30) g;
   CREATE TABLE line (id int, of int REFERENCES orders ON DELETE CASCADE); INSERT INTO line SELECT g, g % 3 + 1 FROM generate_series(1, 9) g;
@@ -15,6 +16,7 @@ const PREPARE = `
   CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (NEW.name); RETURN NEW; END $$;
   CREATE TRIGGER noted AFTER UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION note();
   CREATE TABLE checked (id int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO checked VALUES (1);
+  CREATE MATERIALIZED VIEW resetting AS SELECT setval('counter', 9) WITH NO DATA;
   ANALYZE orders`;
 const STATE = `SELECT (SELECT pg_catalog.string_agg(o::text, ',' ORDER BY id) FROM orders o), (SELECT count(*) FROM line), (SELECT count(*) FROM log),
   (SELECT count(*) FROM checked), (SELECT pg_catalog.string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace)`;
@@ -290,6 +292,11 @@ const REFUSED: { sql: string; says: RegExp; why: string }[] = [
   },
   { sql: "CREATE VIEW peek AS SELECT pg_read_file('PG_VERSION')", says: /reads files/, why: 'in a view' },
   { sql: "UPDATE orders SET id = setval('counter', 9)", says: /changes a sequence/, why: 'not undone by a rollback' },
+  {
+    sql: 'REFRESH MATERIALIZED VIEW resetting',
+    says: /materialized view resetting calls setval, which changes a sequence/,
+    why: 'the same behind a materialized view',
+  },
   { sql: "DELETE FROM log WHERE what = repeat('x', 1000000000)", says: /out of constants/, why: 'a memory bomb' },
   { sql: 'DELETE FROM log WHERE what\u200b IS NULL', says: /invisible character/, why: 'looks like another name' },
   { sql: 'INSERT INTO checked VALUES (1)', says: /unique constraint/, why: 'a check at the end of the transaction' },
