@@ -18,10 +18,15 @@ export interface OpenTools {
 const LIMITS: ResultLimits = { maxRows: 1_000, maxBytes: 100_000, maxCellBytes: 10_000 };
 
 /** Opens the tools for the role of a connection string; close the `database` afterwards. */
-export function openTools(url: string, limits = LIMITS, options: Partial<DatabaseOptions> = {}): OpenTools {
+export function openTools(
+  url: string,
+  limits = LIMITS,
+  options: Partial<DatabaseOptions> = {},
+  writing?: Parameters<typeof createTools>[2],
+): OpenTools {
   const base = { poolSize: 2, timeoutMs: 10_000, applicationName: 'int-test' };
   const database = createDatabase({ ...base, target: targetOf(url), ...options });
-  const tools = new Map(createTools(database, limits).map((tool) => [tool.name, tool]));
+  const tools = new Map(createTools(database, limits, writing).map((tool) => [tool.name, tool]));
   const call: OpenTools['call'] = async (name, args) => {
     const tool = tools.get(name);
     const parsed = tool?.validate(args);

@@ -6,11 +6,12 @@ import type { Dice } from './dice.ts';
 import { commandAround, hostileCommand, hostileExpression, type FuzzTargets } from './hostile.ts';
 
 /** Text that would be hostile if it were not data. */
-function words(dice: Dice, targets: FuzzTargets): string {
+export function words(dice: Dice, targets: FuzzTargets): string {
   return dice.chance(0.5) ? commandAround(dice, hostileCommand(dice, targets)) : hostileExpression(dice, targets);
 }
 
-function asLiteral(dice: Dice, text: string): string {
+/** Text in one of the ways to write a string. */
+export function asLiteral(dice: Dice, text: string): string {
   const quoted = text.replaceAll("'", "''");
   return dice.pick([
     () => `'${quoted}'`,
@@ -22,7 +23,8 @@ function asLiteral(dice: Dice, text: string): string {
   ])();
 }
 
-function asComment(dice: Dice, text: string): string {
+/** Hostile words in a comment. */
+export function asComment(dice: Dice, text: string): string {
   const flat = text.replaceAll(/[\n\r\f]/g, ' ');
   return dice.chance(0.5) ? `-- ${flat}\n` : `/* ${flat.replaceAll('*/', '').replaceAll('/*', '')} */`;
 }
@@ -34,7 +36,7 @@ function asName(text: string): string {
 type Type = 'int' | 'text' | 'bool';
 
 /** An expression of a type over the columns `id`, `name` and `price` of the table `s`. */
-function honestExpression(dice: Dice, type: Type, depth: number, targets: FuzzTargets): string {
+export function honestExpression(dice: Dice, type: Type, depth: number, targets: FuzzTargets): string {
   const more = (other: Type): string => honestExpression(dice, other, depth - 1, targets);
   if (depth <= 0) {
     return {

@@ -2,10 +2,13 @@
  * For the fuzz test: statements that have an effect, in the open or disguised. Each must be refused, whatever stands
  * around it.
  */
+import type { AccessMode } from '../function-policy.ts';
 import type { Dice } from './dice.ts';
 
 /** Whom and what the hostile statements are aimed at. */
 export interface FuzzTargets {
+  /** Of the tool that they are sent to. */
+  mode: AccessMode;
   /** A session of somebody else. */
   victimPid: number;
   /** A folder in which the database server may write. */
@@ -70,6 +73,7 @@ export function hostileCommand(dice: Dice, { folder, connection }: FuzzTargets):
     'CHECKPOINT',
     "COMMENT ON TABLE stock IS 'x'",
     'REFRESH MATERIALIZED VIEW kept',
+    'REFRESH MATERIALIZED VIEW setting',
     "LOAD 'plpgsql'",
     `SELECT dblink_exec('${connection}', 'DELETE FROM stock')`,
   ]);
@@ -77,10 +81,11 @@ export function hostileCommand(dice: Dice, { folder, connection }: FuzzTargets):
 
 /** Calls with an effect; the name is kept apart, so that it can be disguised. */
 function hostileCall(dice: Dice, targets: FuzzTargets): readonly [name: string, args: string] {
-  const { victimPid, folder, largeObject, connection } = targets;
+  const { mode, victimPid, folder, largeObject, connection } = targets;
   const copy = `COPY stock TO ''${folder}/${dice.below(1_000_000)}''`;
   return dice.pick([
-    ['nextval', "'counter'"],
+    // What is drawn from a sequence in a write is allowed.
+    mode === 'read' ? ['nextval', "'counter'"] : ['setval', "'counter', 78"],
     ['setval', "'counter', 77"],
     ['pg_notify', "'fuzz', 'x'"],
     ['pg_advisory_lock', '7'],
@@ -128,6 +133,9 @@ export function hostileExpression(dice: Dice, targets: FuzzTargets): string {
     `(${file}::text::leaving)`,
     `CAST(${file}::text AS ${dice.pick(['leaving', 'public."leaving"', 'U&"le\\0061ving"'])})`,
     `(${file}::checking)`,
+    `(${file}::${dice.pick(['checking_below', 'public.checking_below'])})`,
+    `(ROW(${file})::checking_row)`,
+    `(SELECT r.path FROM json_to_record(json_build_object('path', ${file})) AS r (path checking_below))`,
     `(SELECT t.leave_row FROM (SELECT ROW(${file})::leaving_row AS t) s)`,
     '(SELECT told::text FROM leaving_view)',
     '(SELECT count(*) FROM behind_view)',
@@ -179,7 +187,7 @@ function gap(dice: Dice): string {
 }
 
 /** An expression anywhere in a query. */
-function queryAround(dice: Dice, expression: string, depth: number): string {
+export function queryAround(dice: Dice, expression: string, depth: number): string {
   const query = dice.pick([
     `SELECT ${expression}`,
     `SELECT (${expression})::text AS a`,
