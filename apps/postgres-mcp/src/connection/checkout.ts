@@ -77,13 +77,18 @@ export function createCheckout<Client extends ReleasableClient>(options: Checkou
     async take(signal) {
       const deadline = performance.now() + waitMs;
       if (performance.now() - shrunkAt > SHRUNK_MS) pool.options.max = max;
+      /** Set while there is no connection at all because the database has no room for one. */
+      let lack: unknown;
       for (let tried = 1; ;) {
         const used = current;
         try {
           return await takeOne(pool, signal, deadline - performance.now());
         } catch (error) {
-          if (error instanceof ToolError || signal.aborted) throw error;
+          if (signal.aborted) throw error;
+          // Not that all are in use: there are none.
+          if (error instanceof ToolError) throw lack === undefined ? error : toConnectionError(lack);
           if (isLackOfSlots(error)) {
+            lack = pool.totalCount === 0 ? error : undefined;
             await makeRoom(error, deadline, signal);
             continue;
           }

@@ -131,8 +131,9 @@ test('[63] a database without any free slot is waited for a while, then it is to
   const url = `postgresql://one:hunter2@127.0.0.1:${server.port}/postgres`;
   const holder = new Client({ connectionString: url });
   await holder.connect();
-  const impatient = openDatabase(t, url, { timeoutMs: 1_000 });
-  const patient = openDatabase(t, url);
+  // Time for more than one question of the database, on a busy machine too.
+  const impatient = openDatabase(t, url, { timeoutMs: 4_000 });
+  const patient = openDatabase(t, url, { timeoutMs: 60_000 });
   const waiting = read(patient, 'SELECT 1');
   await assert.rejects(read(impatient, 'SELECT 1'), hasCode('BUSY', /no free connection slots \(53300\)/));
   await holder.end();
