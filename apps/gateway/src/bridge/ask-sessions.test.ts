@@ -71,6 +71,29 @@ test('a command has one process for all clients that declare the same, and serve
   }
 });
 
+test('what one of two calls at a command asked is answered to it, though the other one ends before', async (t) => {
+  const args = [fileURLToPath(new URL('test-stdio/main.ts', import.meta.url)), 'asking'];
+  const gateway = await startTestGateway(t, [{ name: 'db', prefix: '', command: process.execPath, args }]);
+  await until('its tools are listed', async () => (await listNames(gateway)).includes('form'), 10_000);
+  const client = new Client({ name: 'ann', version: '1' }, { capabilities: { elicitation: {} } });
+  const { promise: mayAnswer, resolve } = Promise.withResolvers<void>();
+  let asked = 0;
+  client.setRequestHandler(ElicitRequestSchema, async () => {
+    asked++;
+    await mayAnswer;
+    return ANSWERS.form;
+  });
+  t.after(() => client.close());
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${gateway.url}/mcp`)));
+  const impatient = client.callTool({ name: 'impatient' });
+  await until('the first question', () => asked === 1);
+  const form = client.callTool({ name: 'form' });
+  assert.match(JSON.stringify(await impatient), /nobody answered/);
+  await until('the second question', () => asked === 2);
+  resolve();
+  assert.match(JSON.stringify(await form), /orders/);
+});
+
 test('a session that the server has forgotten is opened anew, and the call that can be asked is made once', async (t) => {
   const { url, foreign } = await open(t, 'sessions');
   const client = await CLIENTS['a modern client']?.(t, url);

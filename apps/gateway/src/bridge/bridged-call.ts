@@ -160,11 +160,19 @@ export class BridgedCall implements CallHandle, ServerCall {
   /** A request to the client, under the gateway's id; until the deadline starts anew, only the client is waited for. */
   askClient(message: Buffer, askTimeoutMs: number): void {
     this.#write(message);
+    this.awaitClient(askTimeoutMs);
+  }
+
+  awaitClient(askTimeoutMs: number): void {
     this.#expireAfter(askTimeoutMs, { kind: 'unanswered', timeoutMs: askTimeoutMs });
   }
 
   ask({ method }: ServerAsk): string | undefined {
     return `This client does not serve ${method}: it declared no such capability.`;
+  }
+
+  adopt(): boolean {
+    return false;
   }
 
   withdraw(): void {}

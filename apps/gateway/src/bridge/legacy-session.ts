@@ -11,7 +11,7 @@ import type { MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure } from '../upstream/upstream.ts';
 import { CarrierError, type Carrier, type CreateCarrier } from './carrier.ts';
 import { sourceOf, toLegacyRequest } from './message-text.ts';
-import type { AskingSession, ServerCall } from './server-call.ts';
+import type { AskingSession, OpenQuestion, ServerCall } from './server-call.ts';
 
 /** What a session needs. */
 export interface SessionOptions {
@@ -135,6 +135,13 @@ export class LegacySession implements AskingSession {
     }
   }
 
+  handOver(ended: ServerCall, question: OpenQuestion): boolean {
+    const others = this.#calls().filter((call) => call !== ended && call.session === ended.session);
+    if (others.some((call) => call.adopt(question))) return true;
+    this.#refuse(question.idText, 'The call during which this was asked has ended.');
+    return false;
+  }
+
   reply(idText: string, outcome: string): void {
     if (!this.#isClosed) this.#carrier.send(Buffer.from(`{"jsonrpc":"2.0","id":${idText},${outcome}}`));
   }
@@ -252,10 +259,13 @@ export class LegacySession implements AskingSession {
     const params = isObject(parsed['params']) ? parsed['params'] : {};
     const call = this.#askableCall(requestId);
     const problem = call
-      ? call.ask({ idText, method, params, message })
+      ? call.ask({ idText, isOwn: requestId !== undefined, method, params, message })
       : `There is no single client with a call in progress of which ${method} could be asked.`;
-    if (problem === undefined) return;
-    this.reply(idText, `"error":${JSON.stringify({ code: JSON_RPC_ERROR.METHOD_NOT_FOUND, message: problem })}`);
+    if (problem !== undefined) this.#refuse(idText, problem);
+  }
+
+  #refuse(idText: string, message: string): void {
+    this.reply(idText, `"error":${JSON.stringify({ code: JSON_RPC_ERROR.METHOD_NOT_FOUND, message })}`);
   }
 
   #send(message: JsonObject): void {

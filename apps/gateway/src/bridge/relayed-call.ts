@@ -5,10 +5,17 @@
 import { canBeAsked } from '../asks/client-capabilities.ts';
 import { isObject, type JsonObject } from '../protocol.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
-import type { AskableClient, CallFailure, OpenAsk } from '../upstream/upstream.ts';
+import type { AskableClient, CallFailure } from '../upstream/upstream.ts';
 import type { BridgedCall } from './bridged-call.ts';
 import { editMessage, sourceOf } from './message-text.ts';
-import { ASKED_TOO_MUCH, MAX_ASKS, type AskingSession, type ServerAsk, type ServerCall } from './server-call.ts';
+import {
+  ASKED_TOO_MUCH,
+  MAX_ASKS,
+  type AskingSession,
+  type OpenQuestion,
+  type ServerAsk,
+  type ServerCall,
+} from './server-call.ts';
 
 /** One such call; it ends with its one leg. */
 export class RelayedCall implements ServerCall {
@@ -17,7 +24,7 @@ export class RelayedCall implements ServerCall {
   readonly #session: AskingSession;
   readonly #askTimeoutMs: number;
   /** By the source text of the server's id. */
-  readonly #open = new Map<string, OpenAsk>();
+  readonly #open = new Map<string, OpenQuestion>();
   #count = 0;
 
   constructor(leg: BridgedCall, client: AskableClient, session: AskingSession, askTimeoutMs: number) {
@@ -61,19 +68,28 @@ export class RelayedCall implements ServerCall {
     this.leg.log(message, params);
   }
 
-  ask({ idText, method, params, message }: ServerAsk): string | undefined {
-    if (!canBeAsked(this.#client.canDo, method, params)) return this.leg.ask({ idText, method, params, message });
+  ask({ idText, isOwn, method, params, message }: ServerAsk): string | undefined {
+    if (!canBeAsked(this.#client.canDo, method, params))
+      return this.leg.ask({ idText, isOwn, method, params, message });
     if (++this.#count > MAX_ASKS) return ASKED_TOO_MUCH;
-    const open = this.#client.ask((answer) => this.#answered(idText, answer));
+    const open = this.#client.ask((answer) => question.answered(answer));
     if (!open) return 'Too many clients are being asked at this moment; ask again later.';
-    this.#open.set(idText, open);
+    const question: OpenQuestion = { idText, isOwn, open, answered: () => {} };
+    this.#keep(question);
     this.leg.askClient(editMessage(message, { id: open.idText }), this.#askTimeoutMs);
     return undefined;
   }
 
+  adopt(question: OpenQuestion): boolean {
+    this.#keep(question);
+    this.leg.awaitClient(this.#askTimeoutMs);
+    return true;
+  }
+
   withdraw(idText: string): void {
-    const open = this.#open.get(idText);
-    if (!open) return;
+    const question = this.#open.get(idText);
+    if (!question) return;
+    const { open } = question;
     open.forget();
     this.#closed(idText);
     const params = `{"requestId":${open.idText},"reason":"the server does not wait for this any more"}`;
@@ -86,14 +102,26 @@ export class RelayedCall implements ServerCall {
 
   /** The leg has ended. */
   legReleased(): void {
-    for (const open of this.#open.values()) open.forget();
+    for (const question of this.#open.values()) if (!this.#handOver(question)) question.open.forget();
     this.#open.clear();
   }
 
   #beginAnswer(): void {
-    for (const idText of this.#open.keys()) this.withdraw(idText);
+    for (const question of this.#open.values()) if (!this.#handOver(question)) this.withdraw(question.idText);
     // Whether something was asked or not, a client that can be asked gets the same form of answer.
     this.leg.openStream();
+  }
+
+  /** On a connection that calls share, the question may be that of another one, which would wait for ever. */
+  #handOver(question: OpenQuestion): boolean {
+    if (question.isOwn || !this.#session.handOver(this, question)) return false;
+    this.#open.delete(question.idText);
+    return true;
+  }
+
+  #keep(question: OpenQuestion): void {
+    this.#open.set(question.idText, question);
+    question.answered = (answer) => this.#answered(question.idText, answer);
   }
 
   #answered(idText: string, answer: Buffer): void {

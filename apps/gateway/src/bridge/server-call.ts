@@ -1,15 +1,27 @@
 /** What a session with a legacy server knows of a call: what it sends, and who takes what the server says of it. */
 import type { JsonObject } from '../protocol.ts';
 import type { MessageSink } from '../upstream/event-stream.ts';
-import type { CallFailure } from '../upstream/upstream.ts';
+import type { CallFailure, OpenAsk } from '../upstream/upstream.ts';
 
 /** A request of the server to its client. */
 export interface ServerAsk {
+  /** It came on the call's own stream; otherwise another call of the same client may be meant. */
+  isOwn: boolean;
   /** Source text of its id. */
   idText: string;
   method: string;
   params: JsonObject;
   message: Buffer;
+}
+
+/** What a client was asked and has not answered. */
+export interface OpenQuestion {
+  /** Source text of the server's id. */
+  readonly idText: string;
+  readonly isOwn: boolean;
+  readonly open: OpenAsk;
+  /** Takes the client's answer. */
+  answered: (answer: Buffer) => void;
 }
 
 /** A request at a legacy server. */
@@ -28,6 +40,8 @@ export interface ServerCall {
   log(message: Buffer, params: JsonObject): void;
   /** The server asks the client of this call; the reason if that cannot be asked. */
   ask(ask: ServerAsk): string | undefined;
+  /** Takes what the same client was asked during a call that has ended; false if it cannot. */
+  adopt(question: OpenQuestion): boolean;
   /** The server waits no more for what it asked under that id. */
   withdraw(idText: string): void;
   /** The server tells that what a URL was opened for is done. */
@@ -41,6 +55,8 @@ export interface AskingSession {
   /** Sends the client's answer: a member `result` or `error` with its value as source text. */
   reply(idText: string, outcome: string): void;
   abandon(call: ServerCall): void;
+  /** The call has ended: another one of its client takes the question, or else the server is told. */
+  handOver(call: ServerCall, question: OpenQuestion): boolean;
 }
 
 /** A server that asks more than this during one call is not helped by one more answer. */
