@@ -98,6 +98,9 @@ class GuardedConnection extends DriverConnection {
   guard: MessageGuard | undefined;
   /** Whether the session has our settings. */
   holdsSettings = false;
+  /** Whether the server was a standby when it was last asked, and whether it was promoted since. */
+  isStandby = false;
+  isPromoted = false;
 
   constructor(options: Omit<ConnectionOptions, 'stream'>) {
     const sink: { take?: (chunk: Buffer) => void } = {};
@@ -112,6 +115,14 @@ class GuardedConnection extends DriverConnection {
     this.guard = new MessageGuard((chunk) => passed.emit('data', Buffer.from(chunk)));
     super.attachListeners(passed);
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
+  }
+
+  /** What the server says of itself, at the start and when it changes. */
+  noteParameter({ parameterName, parameterValue }: { parameterName: string; parameterValue: string }): void {
+    if (parameterName === 'server_encoding' && this.guard) this.guard.escapes = parameterValue === 'SQL_ASCII';
+    if (parameterName !== 'in_hot_standby') return;
+    this.isPromoted = this.isStandby && parameterValue === 'off';
+    this.isStandby = parameterValue === 'on';
   }
 
   #take(chunk: Buffer): void {
@@ -177,7 +188,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     if (!wasCancelled && !lease.isBroken)
       await within(CONTROL_TIMEOUT_MS, lease.atRest).catch(() => (lease.isBroken = true));
     working--;
-    if (wasCancelled || lease.isBroken) return cut(client);
+    // What target_session_attrs asks for is checked when a connection is made.
+    if (wasCancelled || lease.isBroken || internals(client).connection.isPromoted) return cut(client);
     returnedAt.set(client, performance.now());
     client.release();
   }
@@ -291,10 +303,7 @@ function createPool({ target, poolSize, ...options }: DatabaseOptions, chooseAtt
       super({ ...own, user, password, database, connectionTimeoutMillis: CONNECT_TIMEOUT_MS } as ClientConfig);
       this.#session = session;
       this.#guarded = connection;
-      connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
-        if (message.parameterName !== 'server_encoding' || !connection.guard) return;
-        connection.guard.escapes = message.parameterValue === 'SQL_ASCII';
-      });
+      connection.on('parameterStatus', (message) => connection.noteParameter(message));
       // A connection that breaks is reported by the statement on it; without a listener it would end the process.
       this.on('error', () => {});
     }

@@ -44,8 +44,11 @@ const STATES: Readonly<Record<string, readonly [code: ErrorCode, hint?: string]>
   '08P01': ['INVALID_ARGUMENT', 'Pass a value in params for each $n.'],
   '55P03': ['BUSY', 'Another session holds a lock on it. Try again soon.'],
   '40P01': ['BUSY', 'Try again.'],
-  // Among others a replica that had to apply a change to rows that the statement still needed.
-  '40001': ['BUSY', 'Try again.'],
+  // In a transaction of ours mostly of a standby that had to apply a change to what the statement still needed.
+  '40001': [
+    'BUSY',
+    'Try again. If a standby often has to end queries, the operator can set hot_standby_feedback or a larger max_standby_streaming_delay on it.',
+  ],
   // Said for a statement that builds a value over 1 GB, but also for chr(0).
   '54000': ['QUERY_FAILED'],
   '54': ['TOO_LARGE', 'Ask for less at once: fewer columns, shorter values, a simpler statement.'],
@@ -178,6 +181,18 @@ export function isLackOfSlots(error: unknown): boolean {
 /** For a server that is not what `target_session_attrs` asks for. */
 export function wrongSession(): Error {
   return Object.assign(new Error('not the session that is asked for'), { code: 'WRONG_SESSION' });
+}
+
+/** For a write on a server that is in recovery. */
+export function standbyTakesNoWrites(cause: unknown): ToolError {
+  return new ToolError(
+    {
+      code: 'READ_ONLY',
+      message: 'The database is a standby (a read replica), which takes no writes. Nothing was changed.',
+      hint: 'The operator has to name the primary in POSTGRES_URL, or all servers with target_session_attrs=primary.',
+    },
+    { cause },
+  );
 }
 
 /** For a call that waited too long for one of the `count` connections. */

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ToolError } from '@database-mcp/errors';
 import type { SourceCell } from '@database-mcp/mcp-kit';
 import type { Statement } from '../statement.ts';
-import { isConnectionError, outcomeUnknown, rolledBackByLoss } from '../sql-errors.ts';
+import { isConnectionError, outcomeUnknown, rolledBackByLoss, standbyTakesNoWrites, stateOf } from '../sql-errors.ts';
 import { BEGIN_READ_WRITE, CONTROL_TIMEOUT_MS, toSetUp } from '../transaction.ts';
 import { cellMakerOf } from '../values.ts';
 import { watchAbort } from './abort.ts';
@@ -139,6 +139,9 @@ async function begin(lease: Lease, run: Run, deadlineMs: number): Promise<void> 
   const setUp = toSetUp(deadlineMs, lease.holdsSettings, {}, BEGIN_READ_WRITE);
   try {
     for (const sql of setUp) await Promise.race([run(sql), late]);
+  } catch (error) {
+    // What a standby says to READ WRITE.
+    throw stateOf(error) === '0A000' ? standbyTakesNoWrites(error) : error;
   } finally {
     clearTimeout(timer);
   }

@@ -6,14 +6,15 @@ const MB = 1024 * 1024;
 /** A replica replays to this place of the log, a primary writes at it. */
 const HERE = `CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END`;
 
-/** Without new transactions on the primary the time of the last one says nothing. */
+/** Without new transactions on the primary the time of the last one says nothing, so something must be left to replay. */
 const THIS_REPLICA = `
   SELECT CASE WHEN lag > interval '5 minutes' THEN 'critical' ELSE 'warning' END, 'This server is a replica that lags behind.',
-         'the last transaction replayed is ' || pg_catalog.date_trunc('second', lag) || ' old',
+         pg_catalog.concat_ws(', ', pg_catalog.pg_size_pretty(behind) || ' of log',
+                              'the last transaction replayed is ' || pg_catalog.date_trunc('second', lag) || ' old'),
          'SELECT pg_wal_replay_resume(); -- if pg_is_wal_replay_paused(); else look for long queries and a slow disk'
-    FROM (SELECT pg_catalog.now() - pg_catalog.pg_last_xact_replay_timestamp() AS lag) l
-   WHERE pg_catalog.pg_is_in_recovery() AND lag > interval '1 minute'
-     AND pg_catalog.pg_last_wal_receive_lsn() IS DISTINCT FROM pg_catalog.pg_last_wal_replay_lsn()`;
+    FROM (SELECT pg_catalog.now() - pg_catalog.pg_last_xact_replay_timestamp() AS lag,
+                 pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn()) AS behind) l
+   WHERE pg_catalog.pg_is_in_recovery() AND (behind > ${100 * MB} OR behind > 0 AND lag > interval '1 minute')`;
 
 const REPLICAS = `
   SELECT 'warning', 'The replica ' || coalesce(nullif(r.application_name, ''), r.pid::text) || ' lags behind.',
