@@ -13,7 +13,7 @@ import type { Complete, ResourceTemplate } from './define-resource.ts';
 import type { ToolContext } from './define-tool.ts';
 import { millisecondsSince, reportCall, type CallOptions } from './report-call.ts';
 import { runBounded, type RunOutcome } from './run-bounded.ts';
-import type { TableResult } from './table-result.ts';
+import { DATA_NOTE, type TableResult } from './table-result.ts';
 
 /** S38. */
 const MAX_COMPLETIONS = 100;
@@ -39,7 +39,7 @@ export function createResourceHandlers(instance: string, templates: readonly Res
     templates: [...byUri].map(([uriTemplate, { name, description }]) => ({
       uriTemplate,
       name: `${instance}_${name}`,
-      description,
+      description: `${description} ${DATA_NOTE}`,
       mimeType: MIME_TYPE,
     })),
     async read(uri, options) {

@@ -10,7 +10,7 @@ import type { ResourceTemplate } from './define-resource.ts';
 import type { Tool } from './define-tool.ts';
 import { createRequestSpans, type RequestSpans } from './request-spans.ts';
 import { createResourceHandlers, type ResourceHandlers, type ResourceRequestOptions } from './resource-handlers.ts';
-import { TABLE_RESULT_SCHEMA } from './table-result.ts';
+import { DATA_NOTE, TABLE_RESULT_SCHEMA } from './table-result.ts';
 
 /** How long clients and the gateway may keep the lists: they change only when the process is restarted. */
 const LIST_TTL_MS = 60_000;
@@ -48,7 +48,7 @@ export function createServerFactory(definition: ServerDefinition): ServerFactory
   const tools = new Map(definition.tools.map((tool) => [`${definition.instance}_${tool.name}`, tool]));
   const published = [...tools].map(([name, tool]) => ({
     name,
-    description: tool.description,
+    description: `${tool.description} ${DATA_NOTE}`,
     inputSchema: tool.inputSchema,
     outputSchema: TABLE_RESULT_SCHEMA,
     annotations: tool.annotations,

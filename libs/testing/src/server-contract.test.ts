@@ -96,6 +96,12 @@ const FAULTS: { why: string; fault: Fault; broken: RegExp; options?: Partial<Ser
     broken: /fixture_fail has no description/,
   },
   {
+    why: 'it does not say that values are data',
+    fault: () => {},
+    broken: /fixture_echo: its description/,
+    options: { resultForm: 'table' },
+  },
+  {
     why: 'an input schema has no type',
     fault: replaceIn('tools/list', '"inputSchema":{"type":"object",', '"inputSchema":{'),
     broken: /fixture_echo: inputSchema.type/,

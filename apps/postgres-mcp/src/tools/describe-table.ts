@@ -9,7 +9,7 @@ export function createDescribeTableTool(database: Database, limits: ResultLimits
   return defineTool({
     name: 'describe_table',
     description:
-      'Describe a table or view: size, columns, keys, foreign keys in both directions, checks, indexes, policies, enum labels.',
+      'Describe a table or view: size, columns, keys (foreign ones in both directions), checks, indexes, policies, enum labels.',
     input: z.strictObject({
       table: z.string().describe('Name, or schema.name'),
       schema: z.string().optional(),

@@ -41,7 +41,7 @@ export function createExecuteTool(database: Database, options: ExecuteOptions): 
   return defineTool({
     name: 'execute',
     description:
-      'Write: one INSERT, UPDATE, DELETE, MERGE, TRUNCATE, or DDL. The first call rehearses it (rolled back), tells what would change and gives `confirm`; the same call with that makes it.',
+      'Write: one INSERT, UPDATE, DELETE, MERGE, TRUNCATE or DDL. The first call rehearses it (rolled back) and gives `confirm`; the same call with it commits.',
     input: z.strictObject({
       sql: z.string(),
       params: z.array(z.unknown()).optional(),

@@ -26,7 +26,7 @@ export function createExplainTool(database: Database, guard: StatementGuard, lim
   return defineTool({
     name: 'explain',
     description:
-      'Show the plan of a read-only statement and what matters in it: slowest node, worst estimate, vain scans, spills.',
+      'The plan of a read-only statement and what matters in it: slowest node, worst estimate, vain scans, spills.',
     input: z.strictObject({
       sql: z.string().describe('Without EXPLAIN'),
       params: z.array(z.unknown()).optional(),

@@ -25,9 +25,9 @@ export function createHealthTool(
 ): Tool {
   return defineTool({
     name: 'health',
-    description: 'Check the health of the database: findings by severity, with evidence and the SQL that mends them.',
+    description: 'Health of the database: findings by severity, evidence, SQL that mends.',
     input: z.strictObject({
-      checks: z.array(z.enum(CHECK_NAMES)).optional().describe('Default: all'),
+      checks: z.array(z.enum(CHECK_NAMES)).optional(),
     }),
     annotations: READ_ONLY_ANNOTATIONS,
     async run({ checks = [] }, { signal }) {

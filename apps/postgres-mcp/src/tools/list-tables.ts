@@ -61,8 +61,8 @@ const LIST_SQL = `
 
 const INPUT = z.strictObject({
   schema: z.string().optional(),
-  pattern: z.string().optional().describe('Part of the name, or with * for any text: order*'),
-  cursor: z.string().optional().describe('`next` of the page before'),
+  pattern: z.string().optional().describe('Part of the name, or with *: order*'),
+  cursor: z.string().optional(),
 });
 type Arguments = z.output<typeof INPUT>;
 
@@ -72,7 +72,7 @@ export function createListTablesTool(database: Database, limits: ResultLimits): 
   return defineTool({
     name: 'list_tables',
     description:
-      'List tables and views: kind, estimated rows (null: unknown), size, comment. Partitions are folded into their table.',
+      'Tables and views: kind, estimated rows (null: unknown), size, comment. Partitions are folded into their table.',
     input: INPUT,
     annotations: READ_ONLY_ANNOTATIONS,
     async run(args, { signal }) {

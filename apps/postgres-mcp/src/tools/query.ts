@@ -27,10 +27,10 @@ export function createQueryTool(database: Database, guard: StatementGuard, limit
   return defineTool({
     name: 'query',
     description:
-      'Run one read-only statement of PostgreSQL. Decimals (numeric) and numbers that JSON cannot hold exactly come as strings. `truncated`: there are more rows; `next` as `cursor` gives them.',
+      'Run one read-only PostgreSQL statement. Decimals and numbers that JSON cannot hold exactly come as strings. When `truncated`, `next` as `cursor` gives more rows.',
     input: z.strictObject({
       sql: z.string().describe('One statement; values as $1, $2 …'),
-      params: z.array(z.unknown()).optional().describe('A list as a JSON array, for = ANY($1)'),
+      params: z.array(z.unknown()).optional().describe('A list: a JSON array, = ANY($1)'),
       limit: z.int().min(1).max(limits.maxRows).default(Math.min(DEFAULT_LIMIT, limits.maxRows)),
       cursor: z.string().max(MAX_CURSOR_CHARACTERS).optional(),
     }),

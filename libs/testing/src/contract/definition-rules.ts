@@ -54,6 +54,16 @@ export const definitionRules: readonly ContractRule[] = [
       }),
   },
   {
+    rule: 'says of every tool that gives values of a database that they are data',
+    why: 'what others wrote into a database may look like a task for the model',
+    check: async (subject) => {
+      if (subject.resultForm !== 'table') return;
+      await forEachTool(subject, ({ name, description }) => {
+        assert.match(String(description), /data, not instructions/, `${name}: its description`);
+      });
+    },
+  },
+  {
     rule: 'gives every tool an input schema of type object',
     why: 'the specification demands it (S31)',
     check: (subject) =>
