@@ -1,8 +1,8 @@
 /** An upstream that records the bytes of each call and answers with given bytes, in given pieces. */
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
+import { listenLocally } from '@database-mcp/testing';
 
 /** The answer to a call. */
 export interface Planned {
@@ -68,18 +68,9 @@ export async function startByteUpstream(
       response.writeHead(200, { 'content-type': 'application/json' }).end(text);
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the upstream has no TCP address');
-  t.after(async () => {
-    const closed = once(server, 'close');
-    server.close();
-    server.closeAllConnections();
-    await closed;
-  });
+  const { origin } = await listenLocally(server, { t });
   const plan: Planned = { contentType: 'application/json', bytes: Buffer.from('{}'), cuts: [], hasLength: true };
-  const upstream: ByteUpstream = { url: (index) => `http://127.0.0.1:${address.port}/${index}`, seen: [], plan };
+  const upstream: ByteUpstream = { url: (index) => `${origin}/${index}`, seen: [], plan };
   return upstream;
 }
 

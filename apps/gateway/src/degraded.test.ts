@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
+import { freePort } from '@database-mcp/testing';
 import {
   callTool,
   listNames,
@@ -15,17 +14,6 @@ import {
 import { answerCall, answerJson, startTestUpstream, toolText } from './test-upstream.ts';
 
 const TOOLS = [toolText('pg_query')];
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 async function status(gateway: { url: string }, name: string): Promise<string> {
   const { result } = JSON.parse((await callTool(gateway, 'list_services')).text);

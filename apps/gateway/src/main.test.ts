@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { test, type TestContext } from 'node:test';
-import { callTool, readResult, until } from './test-gateway.ts';
+import { callTool, readResult, startGatewayProcess, until } from './test-gateway.ts';
 import { answerCall, startTestUpstream, toolText } from './test-upstream.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -39,17 +39,10 @@ test('SIGTERM lets the call in progress finish, then the process ends with statu
     },
   });
   const path = writeConfig(t, `{"port":0,"upstreams":[{"name":"pg","url":"${upstream.url}"}]}`);
-  const child = spawn(process.execPath, [MAIN, '--config', path], { stdio: ['ignore', 'ignore', 'pipe'] });
-  t.after(() => child.kill('SIGKILL'));
-  let log = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (log += chunk));
-  await until('the process listens', () => log.includes('"listening"'), 20_000);
-  const url = /"url":"(http:[^"]+)\/mcp","msg":"listening"/.exec(log)?.[1];
-  assert.ok(url, log);
+  const { gateway, url } = await startGatewayProcess(t, path);
   const call = callTool({ url }, 'pg_query');
   await until('the call arrives', () => finish !== undefined);
-  const exited = once(child, 'exit');
-  child.kill('SIGTERM');
+  gateway.kill('SIGTERM');
   await until('it accepts no more', () =>
     fetch(`${url}/health`).then(
       () => false,
@@ -58,5 +51,5 @@ test('SIGTERM lets the call in progress finish, then the process ends with statu
   );
   finish?.();
   assert.equal(readResult(await call).text, 'called pg_query');
-  assert.deepEqual(await exited, [0, null]);
+  assert.deepEqual(await gateway.exited, { code: 0, signal: null });
 });

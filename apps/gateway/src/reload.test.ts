@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { test, type TestContext } from 'node:test';
 import { createLogger } from '@database-mcp/telemetry';
 import { startGateway } from './app.ts';
 import { loadGatewayConfig } from './config.ts';
 import { createReloader, type Reloader } from './reload.ts';
-import { callTool, listNames, modernBody, modernHeaders, readResult, until } from './test-gateway.ts';
+import {
+  callTool,
+  listNames,
+  modernBody,
+  modernHeaders,
+  readResult,
+  startGatewayProcess,
+  until,
+} from './test-gateway.ts';
 import { answerCall, startTestUpstream, toolText, type TestUpstream } from './test-upstream.ts';
 import { watchFile } from './watch-file.ts';
-
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
 function tempFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-reload-'));
@@ -358,13 +362,7 @@ test('the process takes over a changed file by itself and at SIGHUP', async (t) 
   const [a, b] = await startPair(t);
   const path = join(tempFolder(t), 'gateway.yaml');
   writeFileSync(path, toText([{ name: 'a', upstream: a }]));
-  const child = spawn(process.execPath, [MAIN, '--config', path], { stdio: ['ignore', 'ignore', 'pipe'] });
-  t.after(() => child.kill('SIGKILL'));
-  let log = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (log += chunk));
-  await until('the process listens', () => log.includes('"listening"'), 20_000);
-  const url = /"url":"(http:[^"]+)\/mcp","msg":"listening"/.exec(log)?.[1];
-  assert.ok(url, log);
+  const { gateway, url } = await startGatewayProcess(t, path);
   writeFileSync(
     path,
     toText([
@@ -373,6 +371,6 @@ test('the process takes over a changed file by itself and at SIGHUP', async (t) 
     ]),
   );
   await until('the tools are there', async () => (await listNames({ url })).includes('b_query'));
-  child.kill('SIGHUP');
-  await until('it is said that nothing is different', () => log.includes('nothing is different'));
+  gateway.kill('SIGHUP');
+  await until('it is said that nothing is different', () => gateway.stderr().includes('nothing is different'));
 });

@@ -1,6 +1,7 @@
 /** Starts a whole gateway for the tests of this package, and speaks to it in raw HTTP. */
 import type { TestContext } from 'node:test';
 import { createLogger, type Telemetry } from '@database-mcp/telemetry';
+import { spawnProcess, type SpawnedProcess } from '@database-mcp/testing';
 import { startGateway, type Gateway, type ServingConfig } from './app.ts';
 import { gatewayFileSchema } from './config.ts';
 
@@ -87,6 +88,19 @@ export async function listNames(gateway: { url: string }): Promise<string[]> {
 }
 
 const POLL_MS = 10;
+
+/** Starts a gateway in a process of its own with this configuration file, which names port 0; it ends with the test. */
+export async function startGatewayProcess(
+  t: TestContext,
+  configPath: string,
+): Promise<{ gateway: SpawnedProcess; url: string }> {
+  const gateway = await spawnProcess({
+    t,
+    args: ['apps/gateway/src/main.ts', '--config', configPath],
+    ready: { line: /"url":"(http:[^"]+)\/mcp","msg":"listening"/ },
+  });
+  return { gateway, url: gateway.readyLine?.[1] ?? '' };
+}
 
 /** Waits until the condition holds; rejects with its name when it does not in time. */
 export async function until(

@@ -1,8 +1,8 @@
 /** An upstream for the tests of this package: a bare HTTP server whose answers each test decides. */
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { listenLocally } from '@database-mcp/testing';
 
 /** A request as it arrived. */
 export interface SeenRequest {
@@ -81,22 +81,10 @@ export async function startTestUpstream(t: TestContext, options: TestUpstreamOpt
       answer(upstream.options, seen, response);
     });
   });
-  server.listen(options.port ?? 0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const stop = async (): Promise<void> => {
-    server.closeAllConnections();
-    if (!server.listening) return;
-    const closed = once(server, 'close');
-    server.close();
-    await closed;
-  };
-  t.after(stop);
-  const { port } = address;
+  const { port, origin, stop } = await listenLocally(server, { port: options.port, t });
   const upstream: TestUpstream = {
     port,
-    url: `http://127.0.0.1:${port}/mcp`,
+    url: `${origin}/mcp`,
     calls,
     requests,
     aborted: 0,

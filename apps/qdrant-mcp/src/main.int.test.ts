@@ -1,6 +1,5 @@
 /** The server as a process, as a client meets it: over HTTP and over standard input and output. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test, type TestContext } from 'node:test';
 import { loadSampleData, startQdrant, type EmbeddedQdrant } from '@database-mcp/embedded';
@@ -9,6 +8,7 @@ import {
   buildRpcRequest,
   connectClient,
   freePort,
+  listenLocally,
   rpcRequest,
   spawnProcess,
   waitFor,
@@ -59,15 +59,8 @@ async function startHanging(t: TestContext): Promise<{ url: string; queries: () 
     queries++;
     response.on('close', () => closed++);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address);
-  return { url: `http://127.0.0.1:${address.port}`, queries: () => queries, closed: () => closed };
+  const { origin: url } = await listenLocally(server, { t });
+  return { url, queries: () => queries, closed: () => closed };
 }
 
 test('it keeps the contract of all database servers', async (t) => {

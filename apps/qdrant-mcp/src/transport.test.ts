@@ -1,11 +1,10 @@
 /** What is sent to Qdrant, and what becomes of answers that a real one gives rarely: checked with a recording server. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import type { ToolError } from '@database-mcp/errors';
 import type { TableResult } from '@database-mcp/mcp-kit';
-import { waitFor } from '@database-mcp/testing';
+import { listenLocally, waitFor } from '@database-mcp/testing';
 import { createDatabase } from './database.ts';
 import { createTools } from './tools/index.ts';
 
@@ -39,20 +38,10 @@ async function start(
       });
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address);
-  const database = createDatabase({
-    url: `http://127.0.0.1:${address.port}${options.path ?? ''}`,
-    apiKey: options.apiKey,
-  });
+  const { origin } = await listenLocally(server, { t });
+  const database = createDatabase({ url: `${origin}${options.path ?? ''}`, apiKey: options.apiKey });
   const tools = createTools(database, { ...LIMITS, ...(options.maxRows ? { maxRows: options.maxRows } : {}) });
-  t.after(async () => {
-    server.closeAllConnections();
-    server.close();
-    await database.close();
-  });
+  t.after(() => database.close());
   const call = async (name: string, args: object = {}, signal = AbortSignal.timeout(10_000)): Promise<TableResult> => {
     const tool = tools.find((candidate) => candidate.name === name);
     const parsed = tool?.validate(args);

@@ -2,9 +2,9 @@
  * An upstream that keeps what it was sent, for tests of what a trace says: its tools answer well, badly, late or never.
  * `/mcp` speaks 2026-07-28 and takes legacy requests without a session, `/legacy` begins with `initialize`.
  */
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
+import { listenLocally } from '@database-mcp/testing';
 
 /** A request as it arrived. */
 export interface SeenRequest {
@@ -40,18 +40,9 @@ export async function startTracedUpstream(t: Pick<TestContext, 'after'>, prefix:
       answer(entry, response, prefix, request.url === '/legacy');
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(async () => {
-    server.closeAllConnections();
-    const closed = once(server, 'close');
-    server.close();
-    await closed;
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the upstream has no TCP address');
+  const { port } = await listenLocally(server, { t });
   return {
-    port: address.port,
+    port,
     seen,
     callOf: (tool) => {
       const found = seen.findLast(({ message }) => message.params?.name === `${prefix}${tool}`);

@@ -42,6 +42,7 @@ export {
   type OtlpReceiverOptions,
   type ReceiverMood,
 } from './otlp/otlp-receiver.ts';
+export { listenLocally, type LocalServer } from './listen-locally.ts';
 export { repositoryRoot } from './repository-root.ts';
 export { peakResidentBytes } from './resident-peak.ts';
 export { assertServerContract, type ServerContractOptions } from './server-contract.ts';

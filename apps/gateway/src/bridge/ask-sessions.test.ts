@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startConformanceServer } from '@database-mcp/testing';
+import { listenLocally, startConformanceServer } from '@database-mcp/testing';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
@@ -239,14 +238,8 @@ async function startLate(t: TestContext, target: string, delayMs: number | undef
       await pass(request, response, Buffer.concat(chunks)).catch(() => response.destroy());
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  return `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}/mcp`;
+  const { origin } = await listenLocally(server, { t });
+  return `${origin}/mcp`;
 }
 
 test('a session waits a moment for the stream on which its server may ask, and goes on without it', async (t) => {

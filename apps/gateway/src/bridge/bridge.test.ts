@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
+import { listenLocally } from '@database-mcp/testing';
 import { until } from '../test-gateway.ts';
 import { messagesOf, openUpstream, send, startForeign, type ForeignKind } from './test-bridge.ts';
 
@@ -178,13 +178,8 @@ test('a server that is not there fails calls at once, and serves the first call 
 test('a server that takes the connection and says nothing fails calls in bounded time', async (t) => {
   for (const transport of ['auto', 'sse']) {
     const mute = createServer(() => {});
-    mute.listen(0, '127.0.0.1');
-    await once(mute, 'listening');
-    t.after(() => mute.close());
-    t.after(() => mute.closeAllConnections());
-    const address = mute.address();
-    const port = address !== null && typeof address === 'object' ? address.port : 0;
-    const upstream = await openUpstream(t, { url: `http://127.0.0.1:${port}/x`, transport, timeoutMs: 200 });
+    const { origin } = await listenLocally(mute, { t });
+    const upstream = await openUpstream(t, { url: `${origin}/x`, transport, timeoutMs: 200 });
     const { failure } = await send(upstream, { method: 'tools/list' }).answer;
     assert.deepEqual(failure, { kind: 'timeout', timeoutMs: 200 });
   }

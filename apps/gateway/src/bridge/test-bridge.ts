@@ -1,10 +1,10 @@
 /** Foreign servers for the tests of the bridge, on the SDK's first generation, and a client at the upstream interface. */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { createLogger, type Logger } from '@database-mcp/telemetry';
+import { listenLocally } from '@database-mcp/testing';
 import { Server as LegacyServer } from '@modelcontextprotocol/sdk/server/index.js';
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
@@ -120,25 +120,13 @@ export async function startForeign(
   const server: Server = createServer((request, response) => {
     serve(request, response, { stats, streamable, sse, create: () => create(stats) }).catch(() => response.destroy());
   });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const stop = async (): Promise<void> => {
-    if (!server.listening) return;
-    const closed = once(server, 'close');
-    server.close();
-    server.closeAllConnections();
-    await closed;
-  };
-  t.after(stop);
-  const path = kind === 'sse' ? '/sse' : '/mcp';
+  const listening = await listenLocally(server, { port, t });
   return {
-    url: `http://127.0.0.1:${address.port}${path}`,
-    port: address.port,
+    url: `${listening.origin}${kind === 'sse' ? '/sse' : '/mcp'}`,
+    port: listening.port,
     stats,
     forget: () => streamable.clear(),
-    stop,
+    stop: listening.stop,
   };
 }
 

@@ -4,7 +4,6 @@
  * it keeps sessions, demands them, and has never heard of 2026-07-28.
  */
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { toNodeHandler } from '@modelcontextprotocol/node';
@@ -18,6 +17,7 @@ import {
   validateHostHeader,
   validateOriginHeader,
 } from '@modelcontextprotocol/server';
+import { listenLocally } from '../listen-locally.ts';
 import type { FixtureState } from './fixture-tool.ts';
 import { createLegacySessions } from './legacy-sessions.ts';
 import { validateParamHeader } from './param-header.ts';
@@ -96,18 +96,11 @@ export async function startConformanceServer(options: ConformanceServerOptions =
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });
-  server.listen(options.port ?? 0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the conformance server has no TCP address');
+  const { origin, stop } = await listenLocally(server, { port: options.port });
   return {
-    url: `http://127.0.0.1:${address.port}/mcp`,
+    url: `${origin}/mcp`,
     async close() {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await Promise.all([mcp.close(), sessions.close()]);
-      await closed;
+      await Promise.all([stop(), mcp.close(), sessions.close()]);
     },
   };
 }

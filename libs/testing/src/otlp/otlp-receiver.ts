@@ -1,7 +1,7 @@
 /** An OTLP/HTTP receiver for tests: takes what processes export, keeps it, and can behave badly. */
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { gunzipSync } from 'node:zlib';
+import { listenLocally } from '../listen-locally.ts';
 import { waitFor } from '../wait-for.ts';
 import { decodeMetrics, decodeTraces, type ReceivedMetric, type ReceivedSpan } from './decode.ts';
 
@@ -58,21 +58,10 @@ export async function startOtlpReceiver(
       response.writeHead(STATUS[receiver.mood], { 'content-type': 'application/x-protobuf' }).end();
     });
   });
-  server.listen(options.port ?? 0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the receiver has no TCP address');
-  const stop = async (): Promise<void> => {
-    server.closeAllConnections();
-    if (!server.listening) return;
-    const closed = once(server, 'close');
-    server.close();
-    await closed;
-  };
-  t?.after(stop);
+  const { port, origin, stop } = await listenLocally(server, { port: options.port, t });
   const receiver: OtlpReceiver = {
-    port: address.port,
-    url: `http://127.0.0.1:${address.port}`,
+    port,
+    url: origin,
     mood: options.mood ?? 'ok',
     spans,
     requests,
