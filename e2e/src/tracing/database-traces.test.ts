@@ -17,7 +17,7 @@ let system: TracedSystem;
 before(async () => {
   system = await startTracedSystem();
   // The first use of a function or operator makes postgres-mcp look it up, which is an operation of its own.
-  for (const { tool, args } of CASES) await callTraced(system, tool, args, 4);
+  for (const { tool, args } of [...CASES, ...FAILURES]) await callTraced(system, tool, args, 4);
 });
 
 after(() => system?.stop());
@@ -126,6 +126,8 @@ const FAILURES: {
   operation: string;
   status: string;
   code: string;
+  /** Operations on the database, with those that look something up. */
+  operations: number;
 }[] = [
   {
     database: 'postgres',
@@ -134,6 +136,7 @@ const FAILURES: {
     operation: 'SELECT country',
     status: '22P02',
     code: 'QUERY_FAILED',
+    operations: 1,
   },
   {
     database: 'neo4j',
@@ -142,6 +145,7 @@ const FAILURES: {
     operation: 'MATCH Country',
     status: 'Neo.ClientError.Statement.SyntaxError',
     code: 'SYNTAX_ERROR',
+    operations: 2,
   },
   {
     database: 'qdrant',
@@ -150,12 +154,13 @@ const FAILURES: {
     operation: 'get_collection no-such',
     status: '404',
     code: 'NOT_FOUND',
+    operations: 2,
   },
 ];
 
-for (const { database, tool, args, operation, status, code } of FAILURES) {
+for (const { database, tool, args, operation, status, code, operations } of FAILURES) {
   test(`a failure of ${database} is on every span of its trace, each in its own words`, async () => {
-    const { spans, text } = await callTraced(system, tool, args, 4);
+    const { spans, text } = await callTraced(system, tool, args, 3 + operations);
     assert.match(text, /"isError":true/);
     const failed = spans.find(({ name }) => name === operation);
     assert.deepEqual(
