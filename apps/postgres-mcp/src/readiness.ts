@@ -18,5 +18,7 @@ export async function checkReadiness(database: Pick<Database, 'ping'>): Promise<
 
 /** The failure of a probe, fit for people who may not know where the database is. */
 export function describeFailure(error: unknown): string {
-  return error instanceof ToolError ? error.message : 'The Postgres database did not answer in time.';
+  return error instanceof ToolError
+    ? error.message
+    : 'The Postgres database cannot be reached: it did not answer in time.';
 }

@@ -215,11 +215,17 @@ test('without a database it starts, lists its tools and says so; it works when t
   assert.equal((await client.listTools()).tools.length, 5);
   const query = () => client.callTool({ name: 'postgres_query', arguments: { sql: 'SELECT 1' } });
   const expectDown = async (): Promise<void> => {
-    const started = performance.now();
-    const answer = await query();
-    assert.match(JSON.stringify(answer.content), /UNAVAILABLE: The Postgres database/);
-    assert.equal(JSON.stringify(answer).includes(password), false);
-    assert.ok(performance.now() - started < 2_500);
+    const took: number[] = [];
+    for (let call = 0; call < 3; call++) {
+      const started = performance.now();
+      const answer = await query();
+      took.push(performance.now() - started);
+      assert.match(JSON.stringify(answer.content), /UNAVAILABLE: The Postgres database/);
+      assert.doesNotMatch(JSON.stringify(answer.content), /in time/, 'no wait of ours ran out');
+      assert.equal(JSON.stringify(answer).includes(password), false);
+    }
+    // A busy machine may delay one of them; what waits in the server would delay all.
+    assert.ok(Math.min(...took) < 2_500, String(took));
     assert.equal((await fetch(`${origin}/ready`)).status, 503);
   };
   const expectUp = () =>
