@@ -136,6 +136,8 @@ test('[63] a database without any free slot is waited for a while, then it is to
   const patient = openDatabase(t, url, { timeoutMs: 60_000 });
   const waiting = read(patient, 'SELECT 1');
   await assert.rejects(read(impatient, 'SELECT 1'), hasCode('BUSY', /no free connection slots \(53300\)/));
+  // Its last attempt may be under way, and would take the slot and keep it.
+  await impatient.close();
   await holder.end();
   assert.deepEqual((await waiting).rows, [[1]]);
   await patient.close();
