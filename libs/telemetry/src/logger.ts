@@ -73,11 +73,15 @@ function createDestination(): DestinationStream {
     gathered = '';
     if (text !== '') destination.write(text);
   };
-  // What pino calls at the end of the process.
+  // What pino calls at the end of the process, when no write in the background would be ended any more.
   const flushSync = destination.flushSync.bind(destination);
   destination.flushSync = () => {
-    pour();
+    clearTimeout(timer);
     flushSync();
+    const last = pino.destination({ dest: 2, sync: true });
+    last.write(gathered);
+    last.flushSync();
+    gathered = '';
   };
   return {
     write: (line) => {
