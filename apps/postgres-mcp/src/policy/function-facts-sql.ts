@@ -47,7 +47,8 @@ export const NAMES_SQL = `
 /**
  * What casts to types ($1, names) may call, in the columns of {@link NAMES_SQL}: a cast to a type is one to its parts too,
  * the type below a domain, the columns of a row, the elements of an array or a range. Of each these are casts, the checks
- * of a domain, and what a range is built with.
+ * of a domain, and what a range is built with. The operators are joined: a subquery for each was estimated so high that
+ * four names were compiled.
  */
 export const TYPES_SQL = `
   WITH RECURSIVE parts (root, oid) AS (
@@ -62,10 +63,10 @@ export const TYPES_SQL = `
   called (root, oid) AS (
     SELECT p.root, c.castfunc::oid FROM parts p JOIN pg_catalog.pg_cast c ON c.casttarget = p.oid AND c.castfunc ${MADE}
     UNION
-    SELECT p.root, CASE word[1] WHEN 'opno' THEN (SELECT o.oprcode::oid FROM pg_catalog.pg_operator o WHERE o.oid = word[2]::oid)
-                                ELSE word[2]::oid END
-      FROM parts p JOIN pg_catalog.pg_constraint k ON k.contypid = p.oid,
-           pg_catalog.regexp_matches(k.conbin::text, ':(funcid|opno) (\\d+)', 'g') word
+    SELECT p.root, coalesce(o.oprcode::oid, word[2]::oid)
+      FROM parts p JOIN pg_catalog.pg_constraint k ON k.contypid = p.oid
+     CROSS JOIN LATERAL pg_catalog.regexp_matches(k.conbin::text, ':(funcid|opno) (\\d+)', 'g') word
+      LEFT JOIN pg_catalog.pg_operator o ON word[1] = 'opno' AND o.oid = word[2]::oid
     UNION
     SELECT p.root, made.oid FROM parts p JOIN pg_catalog.pg_range r ON r.rngtypid = p.oid, LATERAL (
       VALUES (r.rngcanonical::oid), (r.rngsubdiff::oid)) made (oid) WHERE made.oid ${MADE})
