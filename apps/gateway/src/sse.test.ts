@@ -123,6 +123,15 @@ test('an answer with line breaks arrives whole, and answers do not run into each
   assert.ok(session.text.includes('"n": 9007199254740993'));
 });
 
+test('a list whose source text has line breaks arrives whole', async (t) => {
+  const upstream = await startTestUpstream(t, { tools: [toolText('pg_query', ',\r\n  "title": "a\\nb"\n')] });
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  const session = await openSession(t, gateway);
+  await session.send('{"jsonrpc":"2.0","id":1,"method":"tools/list"}');
+  await until('the answer', () => session.messages().length === 1);
+  assert.match(JSON.stringify(session.messages()[0]?.result), /"title":"a\\nb"/);
+});
+
 test('answers of an upstream that streams events pass as events, even side by side', async (t) => {
   const upstream = await startTestUpstream(t, {
     tools: [toolText('pg_query')],

@@ -8,7 +8,7 @@ import { ASK_NOTHING, ASKING_METHODS, toAskKey, type AskKey } from '../asks/clie
 import { pickTraceHeaders } from '../observe/propagation.ts';
 import { isObject, MODERN_VERSION, type Era, type JsonObject } from '../protocol.ts';
 import { findValue, splice } from '../json-spans.ts';
-import type { MessageSink } from '../upstream/event-stream.ts';
+import { toEvent, type MessageSink } from '../upstream/event-stream.ts';
 import {
   isGatewayFault,
   LEGACY_NOT_FOUND,
@@ -19,7 +19,7 @@ import {
   type UpstreamRequest,
 } from '../upstream/upstream.ts';
 import { downLevelResult, isOldRevision } from './down-level.ts';
-import { editMessage, editObject, legacyResultRules, sourceOf, spliceResult, toEvent } from './message-text.ts';
+import { editMessage, editObject, legacyResultRules, sourceOf, spliceResult } from './message-text.ts';
 import type { ServerAsk, ServerCall } from './server-call.ts';
 import { createSplicedAnswer } from './spliced-answer.ts';
 import { refuseWithoutUrl, URL_ELICITATION_REQUIRED } from './url-elicitation.ts';

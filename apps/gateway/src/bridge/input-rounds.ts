@@ -5,11 +5,12 @@
 import { canBeAsked } from '../asks/client-capabilities.ts';
 import { isObject, type JsonObject } from '../protocol.ts';
 import { findValue, listMembers } from '../json-spans.ts';
+import { toEvent } from '../upstream/event-stream.ts';
 import type { AskableClient, CallFailure, CallHandle, OpenAsk, ReplyReceiver, Upstream } from '../upstream/upstream.ts';
 import type { Asked } from './bridged-call.ts';
 import { toClientRequest } from './input-request.ts';
 import { LegacyReply, resultOf, toLegacyAnswer } from './legacy-reply.ts';
-import { editMessage, editObject, MODERN_RESULT_RULES, sourceOf, toEvent } from './message-text.ts';
+import { editMessage, editObject, MODERN_RESULT_RULES, sourceOf } from './message-text.ts';
 
 /** What such a call is made of. */
 export interface InputRoundsOptions {

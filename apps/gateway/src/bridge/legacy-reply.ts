@@ -2,11 +2,11 @@
 import { isObject, type JsonObject } from '../protocol.ts';
 import type { SpliceRules } from '../json-splicer.ts';
 import { findValue, firstKeyOf } from '../json-spans.ts';
-import type { MessageSink } from '../upstream/event-stream.ts';
+import { toEvent, type MessageSink } from '../upstream/event-stream.ts';
 import type { CallFailure, CallHandle, ReplyHead, ReplyReceiver } from '../upstream/upstream.ts';
 import type { Asked } from './bridged-call.ts';
 import { downLevelResult } from './down-level.ts';
-import { MODERN_RESULT_RULES, sourceOf, spliceResult, toEvent } from './message-text.ts';
+import { MODERN_RESULT_RULES, sourceOf, spliceResult } from './message-text.ts';
 import { ReplyReader } from './reply-reader.ts';
 import { createSplicedAnswer } from './spliced-answer.ts';
 

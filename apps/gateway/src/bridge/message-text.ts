@@ -127,14 +127,3 @@ export function withoutProgressToken(params: Buffer): Buffer {
   const kept = editObject(params, meta, { progressToken: undefined });
   return editMessage(params, { _meta: kept.toString('latin1') === EMPTY_OBJECT ? undefined : kept });
 }
-
-/** The event of a stream that holds the message. Line breaks stand only between tokens, where a space does as well. */
-export function toEvent(message: Buffer): Buffer {
-  const line = message.includes('\n') || message.includes('\r') ? unbroken(message) : message;
-  return Buffer.concat([Buffer.from('event: message\ndata: '), line, Buffer.from('\n\n')]);
-}
-
-/** The message on one line. */
-export function unbroken(message: Buffer): Buffer {
-  return Buffer.from(message.toString('utf8').replace(/[\r\n]/g, ' '));
-}

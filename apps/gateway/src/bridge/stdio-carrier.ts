@@ -6,9 +6,9 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import type { UpstreamConfig } from '../config.ts';
+import { unbroken } from '../upstream/event-stream.ts';
 import { CarrierError, MAX_MESSAGE_BYTES, type Carrier, type CarrierEvents, type CreateCarrier } from './carrier.ts';
 import { logLines } from './log-lines.ts';
-import { unbroken } from './message-text.ts';
 
 /** The pause before the second start in a row, doubled with each further one. */
 const FIRST_PAUSE_MS = 1_000;

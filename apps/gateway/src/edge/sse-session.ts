@@ -5,7 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import { toAskKey } from '../asks/client-capabilities.ts';
 import type { ClientAsks } from '../asks/open-asks.ts';
-import { EventWatch } from '../upstream/event-stream.ts';
+import { EventWatch, toEvent } from '../upstream/event-stream.ts';
 import type { AskableClient, CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
 import type { JsonObject } from '../protocol.ts';
 import type { ClientCalls } from './legacy-cancellation.ts';
@@ -113,7 +113,7 @@ export class SseSession implements ClientCalls {
     return {
       canNotify: true,
       send: (_status, json) => {
-        this.#writeEvent(typeof json === 'string' ? json : toDataLines(json).toString('utf8'));
+        this.#writeEvent(json);
         this.#finished();
       },
       accept: () => this.#finished(),
@@ -155,10 +155,10 @@ export class SseSession implements ClientCalls {
     next?.granted();
   }
 
-  #writeEvent(json: string): void {
+  #writeEvent(json: string | Buffer): void {
     const writer = {};
     this.acquire(writer, () => {
-      this.#response.write(`${EVENT_HEAD}${json}${EVENT_END}`);
+      this.#response.write(toEvent(Buffer.from(json)));
       this.release(writer);
     });
   }

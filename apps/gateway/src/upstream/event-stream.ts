@@ -1,4 +1,4 @@
-/** Reading `text/event-stream` as far as MCP uses it: events of one or more `data:` lines that hold one JSON message. */
+/** `text/event-stream` as far as MCP uses it: events of one or more `data:` lines that hold one JSON message. */
 import { firstKeyOf } from '../json-spans.ts';
 
 /** One event of a stream. */
@@ -18,6 +18,17 @@ const EVENT_ID = /^[\x20-\x7e]{1,1024}$/;
 const RETRY = /^\d{1,6}$/;
 /** The key that tells a response from a notification stands in the first bytes, whatever the order of keys. */
 const HEAD_BYTES = 512;
+
+/** The event of a stream that holds the message. Line breaks stand only between tokens, where a space does as well. */
+export function toEvent(message: Buffer): Buffer {
+  const line = message.includes('\n') || message.includes('\r') ? unbroken(message) : message;
+  return Buffer.concat([Buffer.from('event: message\ndata: '), line, Buffer.from('\n\n')]);
+}
+
+/** The message on one line. */
+export function unbroken(message: Buffer): Buffer {
+  return Buffer.from(message.toString('utf8').replace(/[\r\n]/g, ' '));
+}
 
 /** Whether a message is a response, judged by its beginning. */
 function isResponse(head: Buffer): boolean {
