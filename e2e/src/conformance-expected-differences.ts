@@ -32,14 +32,6 @@ export const EXPECTED_DIFFERENCES: readonly ExpectedDifference[] = [
     },
   },
   {
-    settings: ALL,
-    revisions: ['2025-11-25'],
-    why:
-      'The specification leaves it to a server whether it answers in JSON or on a stream. The gateway has its lists as ' +
-      'prepared JSON, where the fixture with a session answers on a stream; the suite has no verdict on JSON.',
-    checks: { 'server-sse-multiple-streams:server-sse-streams-functional': 'INFO' },
-  },
-  {
     settings: ['an upstream that knows sessions only'],
     revisions: ['2026-07-28'],
     why:

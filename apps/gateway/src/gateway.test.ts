@@ -274,6 +274,52 @@ test('bad requests get the status and the code that the protocol says', async (t
   assert.equal(upstream.calls.length, 0);
 });
 
+const STREAM_FIRST = { accept: 'text/event-stream, application/json' };
+
+test('a legacy client that names event streams first gets what the gateway answers itself as one event', async (t) => {
+  const upstream = await startTestUpstream(t, { tools: [toolText('pg_query', ',\n  "title": "Q"')] });
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  const initialize = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } };
+  const rows: [method: string, params: object][] = [
+    ['initialize', initialize],
+    ['ping', {}],
+    ['tools/list', {}],
+    ['tools/call', { name: 'list_services' }],
+    ['no/such', {}],
+  ];
+  for (const [method, params] of rows) {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+    const asked = await post(gateway, body, STREAM_FIRST);
+    const usual = await post(gateway, body);
+    assert.deepEqual([asked.status, usual.headers.get('content-type')], [200, 'application/json'], method);
+    const names = ['content-type', 'cache-control', 'x-accel-buffering'];
+    const expected = ['text/event-stream', 'no-cache, no-transform', 'no'];
+    assert.deepEqual(names.map((name) => asked.headers.get(name)), expected, method); // prettier-ignore
+    const [, data = ''] = /^event: message\ndata: (.+)\n\n$/.exec(asked.text) ?? assert.fail(asked.text);
+    assert.deepEqual(Object.keys(JSON.parse(data)), Object.keys(JSON.parse(usual.text)), method);
+    assert.equal(asked.headers.has('mcp-session-id'), method === 'initialize');
+  }
+  const called = await post(gateway, '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pg_query"}}', STREAM_FIRST); // prettier-ignore
+  assert.equal(readResult(called).text, 'called pg_query', "an upstream's answer comes as the upstream sent it");
+});
+
+test('bad requests, batches and modern requests are answered in JSON whatever is named first', async (t) => {
+  const upstream = await startTestUpstream(t, { tools: [toolText('pg_query')] });
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  const ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+  const rows: [body: string, headers: Record<string, string>, status: number][] = [
+    ['{"jsonrpc":', {}, 400],
+    [ping, { 'mcp-session-id': 'a b' }, 400],
+    [`[${ping}]`, {}, 200],
+    [modernBody('tools/list'), modernHeaders('tools/list'), 200],
+    [modernBody('server/discover'), modernHeaders('server/discover'), 200],
+  ];
+  for (const [body, headers, status] of rows) {
+    const got = await post(gateway, body, { ...STREAM_FIRST, ...headers });
+    assert.deepEqual([got.status, got.headers.get('content-type')], [status, 'application/json'], body);
+  }
+});
+
 test('a closed client ends the request at the upstream', async (t) => {
   const upstream = await startTestUpstream(t, { tools: [toolText('pg_query')], onCall: () => {} });
   const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);

@@ -1,7 +1,7 @@
 /** Sends answers as HTTP responses: whole ones, and streamed ones with backpressure in both directions. */
 import type { ServerResponse } from 'node:http';
 import { sendJsonText } from '@database-mcp/service';
-import { EventWatch } from '../upstream/event-stream.ts';
+import { EventWatch, toEvent } from '../upstream/event-stream.ts';
 import type { CallFailure, CallHandle, ReplyHead } from '../upstream/upstream.ts';
 import type { Cancellation } from './legacy-cancellation.ts';
 import type { Outlet, StreamedReply } from './message.ts';
@@ -19,10 +19,26 @@ export const EVENT_STREAM_HEADERS = {
 
 const KEEP_ALIVE_COMMENT = ': keep-alive\n\n';
 
-/** The outlet of one POST; `keepAliveMs`: an event stream that is quiet for longer gets a comment. */
-export function createHttpOutlet(response: ServerResponse, keepAliveMs: number, cancellation?: Cancellation): Outlet {
+/** How one POST is answered. */
+export interface HttpOutletOptions {
+  /** An event stream that is quiet for longer gets a comment. */
+  keepAliveMs: number;
+  cancellation?: Cancellation | undefined;
+  /** The client would rather have the gateway's own answers on an event stream. */
+  prefersEvents: boolean;
+}
+
+/** The outlet of one POST. */
+export function createHttpOutlet(
+  response: ServerResponse,
+  { keepAliveMs, cancellation, prefersEvents }: HttpOutletOptions,
+): Outlet {
   return {
-    send: (status, json) => sendJsonText(response, status, json),
+    send: (status, json) => {
+      if (!prefersEvents || status !== HTTP_OK) return sendJsonText(response, status, json);
+      response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
+      response.end(toEvent(Buffer.from(json)));
+    },
     accept: () => {
       response.writeHead(HTTP_ACCEPTED, { 'content-length': 0 });
       response.end();

@@ -16,6 +16,7 @@ import {
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { createOpenAsks, type OpenAsks } from '../asks/open-asks.ts';
 import { askKeyOf, createAskableSessionId } from '../asks/session-id.ts';
+import { prefersEventStream } from './accept.ts';
 import { errorAnswer, idTextOf } from './answers.ts';
 import { serveBatch } from './batch.ts';
 import type { Classifier, Verdict } from './classify.ts';
@@ -177,7 +178,8 @@ async function serve(
   const asks = session === undefined ? undefined : sessions.asks.of(session);
   const calls = session === undefined || !asks ? undefined : callsOf(sessions.calls, session, asks);
   const cancellation = calls && followCalls(calls, message, verdict, response);
-  const outlet = createHttpOutlet(response, options.keepAliveMs, cancellation);
+  const prefersEvents = isLegacyRequest(verdict) && prefersEventStream(headers.accept);
+  const outlet = createHttpOutlet(response, { keepAliveMs: options.keepAliveMs, cancellation, prefersEvents });
   if (verdict.kind === 'batch') {
     const closed = new AbortController();
     response.on('close', () => closed.abort());
@@ -205,6 +207,11 @@ function followCalls(
   if (cancelled !== undefined) calls.cancel(cancelled);
   if (verdict.kind !== 'call' && verdict.kind !== 'request') return undefined;
   return isObject(body) ? watchCancellation(calls, JSON.stringify(body['id']), response) : undefined;
+}
+
+/** Batches are left out: their answer is one array, which clients read from JSON only. */
+function isLegacyRequest(verdict: Verdict): boolean {
+  return (verdict.kind === 'call' || verdict.kind === 'request') && verdict.era === 'legacy';
 }
 
 function text(header: string | string[] | undefined): string | undefined {
