@@ -84,11 +84,6 @@ const EXCEPTIONS: Exceptions = {
     status: 'SKIPPED',
     why: 'the list of tools is fixed, so its change is not declared',
   },
-  'server-session-lifecycle:server-session-delete-accepted': { status: 'SKIPPED', why: 'there are no sessions' },
-  'server-session-lifecycle:server-session-terminated-returns-404': {
-    status: 'SKIPPED',
-    why: 'there are no sessions',
-  },
 };
 
 /** The same, of servers without resources. */

@@ -10,34 +10,10 @@ import { heldBytes } from './test-held-bytes.ts';
 import { answerCall, startTestUpstream, toolText, type SeenRequest } from './test-upstream.ts';
 
 const CANCEL = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}';
-const INITIALIZE =
-  '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}';
 
 function legacyCall(name: string, id: unknown = 1): string {
   return JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name } });
 }
-
-test('a legacy client gets a session id that is kept nowhere: any id of the right form serves, a malformed one is told', async (t) => {
-  const upstream = await startTestUpstream(t, { tools: [toolText('pg_a')] });
-  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
-  const ids = [await post(gateway, INITIALIZE), await post(gateway, INITIALIZE)].map(
-    ({ headers }) => headers.get('mcp-session-id') ?? '',
-  );
-  assert.match(ids[0] ?? '', /^[0-9a-f-]{36}$/);
-  assert.notEqual(ids[0], ids[1]);
-  for (const session of [ids[0] ?? '', 'from-another-replica', '!~']) {
-    const answer = await post(gateway, legacyCall('pg_a'), { 'mcp-session-id': session });
-    assert.equal(readResult(answer).text, 'called pg_a');
-    assert.equal(answer.headers.get('mcp-session-id'), null);
-  }
-  for (const session of ['two words', 'x'.repeat(129)]) {
-    assert.equal((await post(gateway, legacyCall('pg_a'), { 'mcp-session-id': session })).status, 400);
-  }
-  const modern = { ...modernHeaders('tools/call', 'pg_a'), 'mcp-session-id': 'two words' };
-  assert.equal(readResult(await post(gateway, modernBody('tools/call', { name: 'pg_a' }), modern)).text, 'called pg_a');
-  const ended = await fetch(`${gateway.url}/mcp`, { method: 'DELETE', headers: { 'mcp-session-id': ids[0] ?? '' } });
-  assert.equal(ended.status, 405);
-});
 
 test('notifications/cancelled ends exactly the call with that session id and request id', async (t) => {
   const upstream = await startTestUpstream(t, { tools: [toolText('pg_a')], onCall: () => {} });

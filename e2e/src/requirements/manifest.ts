@@ -75,6 +75,7 @@ export const FILE = {
   gatewayBridge: 'apps/gateway/src/bridge/gateway-bridge.test.ts',
   kinds: 'apps/gateway/src/kinds.test.ts',
   mergedList: 'apps/gateway/src/catalogue/merged-list.test.ts',
+  sessions: 'apps/gateway/src/sessions.test.ts',
   sse: 'apps/gateway/src/sse.test.ts',
   matrix: 'e2e/src/fault-matrix.test.ts',
   endToEnd: 'e2e/src/faults.test.ts',

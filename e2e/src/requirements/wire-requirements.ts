@@ -192,9 +192,15 @@ export const WIRE_REQUIREMENTS: readonly Requirement[] = [
   {
     id: 'S20',
     strength: 'M',
-    behaviour: 'An unknown method is 404 with -32601, GET and DELETE are 405, session and event ids are ignored.',
+    behaviour:
+      'An unknown method is 404 with -32601, GET is 405, session and event ids are ignored; DELETE is for older revisions.',
     link: PAGE.http,
-    provenBy: [BAD_REQUESTS, test('wire', 'a modern request is served whatever session or event id it names')],
+    provenBy: [
+      BAD_REQUESTS,
+      test('wire', 'a modern request is served whatever session or event id it names'),
+      test('sessions', 'DELETE that names no session says what it needs, and GET is not served'),
+      test('sessions', 'DELETE ends a session: what comes with its id from then on is told to initialize again'),
+    ],
   },
   {
     id: 'S21',

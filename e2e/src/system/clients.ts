@@ -1,12 +1,12 @@
 /** Every client that people use lists and calls tools, through the gateway and at each server. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { connectClient, repositoryRoot, spawnProcess } from '@database-mcp/testing';
+import { connectClient, repositoryRoot, rpcRequest, spawnProcess } from '@database-mcp/testing';
 import { TOOLS, type LocalSystem } from './local-system.ts';
 
 interface Target {
@@ -75,6 +75,20 @@ export function defineClientTests(current: () => LocalSystem): void {
   test('the SDK v2 client over HTTP+SSE lists and calls tools at the gateway and at each server', (t) =>
     each(async (target) => exercise(await connectClient(target.sseUrl, { transport: 'sse', t }), target)));
 
+  for (const [version, connect] of Object.entries(LEGACY_CLIENTS)) {
+    test(`the SDK ${version} client ends its session at the gateway and at each server, and begins a new one`, (t) =>
+      each(async (target) => {
+        const { client, transport } = await connect(t, target.url);
+        await client.listTools();
+        const headers = { 'mcp-session-id': transport.sessionId ?? '' };
+        await transport.terminateSession();
+        assert.equal(transport.sessionId, undefined);
+        const late = await rpcRequest(target.url, 'tools/list', { era: 'legacy', headers });
+        assert.equal(late.status, 404, late.text);
+        await exercise((await connect(t, target.url)).client, target);
+      }));
+  }
+
   const v1Transports: Record<string, (target: Target) => Transport> = {
     'Streamable HTTP': (target) => new StreamableHTTPClientTransport(new URL(target.url)) as Transport,
     'HTTP+SSE': (target) => new SSEClientTransport(new URL(target.sseUrl)),
@@ -106,6 +120,27 @@ export function defineClientTests(current: () => LocalSystem): void {
       assert.match(called, target.expected);
     }));
 }
+
+/** A transport of Streamable HTTP, of any SDK generation. */
+interface EndableTransport {
+  sessionId?: string | undefined;
+  terminateSession(): Promise<void>;
+}
+
+/** A legacy client of the SDK that is connected, by generation. */
+const LEGACY_CLIENTS = {
+  v1: async (t: TestContext, url: string) => {
+    const transport = new StreamableHTTPClientTransport(new URL(url));
+    const client = new ClientV1({ name: 'test-client', version: '1.0.0' });
+    t.after(() => client.close());
+    await client.connect(transport as Transport);
+    return { client: client as unknown as AnyClient, transport: transport as EndableTransport };
+  },
+  v2: async (t: TestContext, url: string) => {
+    const client = await connectClient(url, { era: 'legacy', t });
+    return { client: client as AnyClient, transport: client.transport as unknown as EndableTransport };
+  },
+};
 
 async function exerciseV1(transport: Transport, target: Target): Promise<void> {
   const client = new ClientV1({ name: 'test-client', version: '1.0.0' });

@@ -23,7 +23,10 @@ export function toErrorResult(failure: Failure): ErrorResult {
   return { isError: true, content: [{ type: 'text', text: toErrorText(failure) }] };
 }
 
-/** JSON-RPC error codes used on the wire (MCP 2026-07-28 basic, S07: no others from the reserved ranges). */
+/**
+ * JSON-RPC error codes used on the wire (MCP 2026-07-28 basic, S07: no others from the reserved ranges; one more is for
+ * clients of the older revisions alone).
+ */
 export const JSON_RPC_ERROR = {
   PARSE_ERROR: -32700,
   INVALID_REQUEST: -32600,
@@ -32,6 +35,8 @@ export const JSON_RPC_ERROR = {
   INTERNAL_ERROR: -32603,
   HEADER_MISMATCH: -32020,
   UNSUPPORTED_PROTOCOL_VERSION: -32022,
+  /** As the SDK's servers have it: some clients tell an ended session by this code and HTTP 404 together. */
+  SESSION_NOT_FOUND: -32001,
 } as const;
 
 /** A JSON-RPC error response. `id` is null when the request's id could not be read. */

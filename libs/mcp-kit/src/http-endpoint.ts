@@ -6,22 +6,27 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR, toJsonRpcError } from '@database-mcp/errors';
 import {
-  createCancellableCalls,
+  createStatelessSessions,
+  ENDED_SESSION,
+  MALFORMED_SESSION,
+  readSessionId,
+  refuseSession,
   sendJson,
   sendJsonText,
-  type CancellableCalls,
+  serveOtherMethod,
   type RawHandler,
+  type StatelessSessions,
 } from '@database-mcp/service';
 import type { Logger } from '@database-mcp/telemetry';
-import { readSession, watchCancellation } from './cancellation.ts';
+import { watchCancellation } from './cancellation.ts';
 import { rememberPeer } from './peer.ts';
 import { readMessage } from './read-message.ts';
 
 /** Creates the handler of `/mcp`. */
 export function createHttpEndpoint(handler: McpHttpHandler, logger: Logger): RawHandler {
-  const calls = createCancellableCalls();
+  const sessions = createStatelessSessions();
   return (request, response) => {
-    serve(handler, calls, request, response).catch((error: unknown) => {
+    serve(handler, sessions, request, response).catch((error: unknown) => {
       logger.error({ err: error }, 'the MCP endpoint failed');
       if (response.headersSent) response.destroy();
       else
@@ -36,27 +41,28 @@ export function createHttpEndpoint(handler: McpHttpHandler, logger: Logger): Raw
 
 async function serve(
   handler: McpHttpHandler,
-  calls: CancellableCalls,
+  sessions: StatelessSessions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  if (request.method !== 'POST') return serveOtherMethod(sessions, request, response);
+  const session = readSessionId(request.headers);
+  if (session === false) return refuseSession(response, MALFORMED_SESSION);
   const gone = new AbortController();
   response.on('close', () => {
     if (!response.writableFinished) gone.abort();
   });
-  const method = request.method ?? 'GET';
-  let parsedBody: unknown;
-  if (method === 'POST') {
-    const session = readSession(request, response);
-    if (session.kind === 'refused') return;
-    const read = await readMessage(request, response);
-    if (!read) return;
-    parsedBody = read.message;
-    watchCancellation(calls, session.kind === 'session' ? session.id : undefined, parsedBody, response, gone);
-  }
-  const webRequest = new Request('http://localhost/mcp', { method, headers: toHeaders(request), signal: gone.signal });
+  const read = await readMessage(request, response);
+  if (!read) return;
+  if (session !== undefined && sessions.isEnded(session)) return refuseSession(response, ENDED_SESSION);
+  watchCancellation(sessions, session, read.message, response, gone);
+  const webRequest = new Request('http://localhost/mcp', {
+    method: 'POST',
+    headers: toHeaders(request),
+    signal: gone.signal,
+  });
   rememberPeer(webRequest, request.socket);
-  const answer = await handler.fetch(webRequest, parsedBody === undefined ? {} : { parsedBody });
+  const answer = await handler.fetch(webRequest, { parsedBody: read.message });
   await send(answer, response, gone.signal);
 }
 

@@ -173,6 +173,46 @@ test('a cancelled request ends without an answer; without a session id the cance
   assert.equal((await send(cancel, 'with space')).status, 400);
 });
 
+test('DELETE ends a session: its calls stop, a batch too, and its id is told to initialize again', async (t) => {
+  let aborted = 0;
+  let waiting = 0;
+  const { url } = await start(t, { onAbort: () => aborted++, onWait: () => waiting++ });
+  const send = (method: string, session: string | undefined, body?: string) =>
+    fetch(url, {
+      method,
+      headers: { ...headersOf('legacy'), ...(session === undefined ? {} : { 'mcp-session-id': session }) },
+      ...(body === undefined ? {} : { body }),
+    });
+  const wait = (id: number) => bodyOf('legacy', 'test_wait', {}).replace('"id":1', `"id":${id}`);
+  const calls = [wait(1), wait(2), `[${wait(3)},${wait(4)}]`].map((body) => send('POST', 'abc', body));
+  const other = send('POST', 'abcd', wait(1));
+  await until(() => waiting === 5);
+  assert.equal((await send('DELETE', 'abc')).status, 204);
+  await until(() => aborted === 4);
+  for (const call of calls) assert.equal(await (await call).text(), '');
+  const list = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
+  for (const [method, body] of [['POST', list], ['DELETE']] as const) {
+    const late = await send(method, 'abc', body);
+    const { error } = (await late.json()) as { error: { code: number; message: string } };
+    assert.deepEqual([late.status, error.code], [404, -32_001], method);
+    assert.match(error.message, /send initialize again/);
+  }
+  const leftOver = { ...headersOf('auto', 'test_echo'), 'mcp-session-id': 'abc' };
+  const modern = await fetch(url, {
+    method: 'POST',
+    headers: leftOver,
+    body: bodyOf('auto', 'test_echo', { values: [] }),
+  });
+  assert.equal(modern.status, 200, 'a modern client, whatever it has left over');
+  assert.equal((await send('DELETE', undefined)).status, 400);
+  assert.equal((await send('DELETE', 'with space')).status, 400);
+  const got = await send('GET', 'abcd');
+  assert.deepEqual([got.status, got.headers.get('allow')], [405, 'POST, DELETE']);
+  assert.equal(aborted, 4, 'the call of another session goes on');
+  assert.equal((await send('DELETE', 'abcd')).status, 204);
+  await other;
+});
+
 async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 5_000;
   while (!condition()) {

@@ -3,9 +3,15 @@ export { readBody, refuseBody, sendJson, sendJsonText, type BodyOutcome } from '
 export { type SourceRules } from './source-guard.ts';
 export { stopOnSignals, type SignalSource } from './stop-signals.ts';
 export {
-  createCancellableCalls,
   createSessionId,
-  isSessionId,
+  createStatelessSessions,
   SESSION_HEADER,
-  type CancellableCalls,
+  type StatelessSessions,
 } from './stateless-session.ts';
+export {
+  ENDED_SESSION,
+  MALFORMED_SESSION,
+  readSessionId,
+  refuseSession,
+  serveOtherMethod,
+} from './session-requests.ts';

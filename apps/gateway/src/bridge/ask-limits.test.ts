@@ -300,6 +300,29 @@ test('what a client answers after it has cancelled is no answer, and a modern se
   );
 });
 
+test('a client that ends its session is asked no more: its answer is refused, and the call at the server ends', async (t) => {
+  const old = await startForeign(t, 'sessions', 0, createAskingServer);
+  const modern = await startModernAsking(t);
+  const gateway = await startTestGateway(t, [
+    { name: 'old', url: old.url },
+    { name: 'new', url: modern.url },
+  ]);
+  for (const tool of ['old_form', 'new_form']) {
+    const session = await initialize(gateway);
+    const { messages } = await callLegacy(t, gateway, session, tool);
+    const ended = await fetch(`${gateway.url}/mcp`, { method: 'DELETE', headers: legacyHeaders(session) });
+    assert.equal(ended.status, 204);
+    assert.equal((await answer(gateway, session, messages()[0]?.id ?? '', ANSWERS.form)).status, 404);
+    assert.deepEqual(
+      messages().map(({ method }) => method),
+      ['elicitation/create'],
+      tool,
+    );
+  }
+  await until('the server that keeps the call is told', () => old.stats.cancelled === 1);
+  assert.ok(!modern.calls.some(({ raw }) => raw.includes('inputResponses')), 'the other is not called again');
+});
+
 test('an error that a client answers with reaches a legacy server, and ends the call at a modern one', async (t) => {
   const foreign = await open(t);
   const modern = await startModernAsking(t);

@@ -167,7 +167,12 @@ const REQUESTS: Raw[] = [
   { why: 'GET', bytes: toRequest('', {}, 'GET /mcp'), status: 405 },
   { why: 'HEAD', bytes: toRequest('', {}, 'HEAD /mcp'), status: 405 },
   { why: 'PUT', bytes: toRequest(RIGHT, {}, 'PUT /mcp'), status: 405 },
-  { why: 'DELETE', bytes: toRequest('', {}, 'DELETE /mcp'), status: 405 },
+  { why: 'DELETE of no session', bytes: toRequest('', {}, 'DELETE /mcp'), status: 400 },
+  {
+    why: 'DELETE with a body',
+    bytes: toRequest(RIGHT, { 'mcp-session-id': 'gone' }, 'DELETE /mcp'),
+    status: 204,
+  },
   { why: 'OPTIONS', bytes: toRequest('', {}, 'OPTIONS /mcp'), status: 405 },
   { why: 'OPTIONS of the whole server', bytes: toRequest('', {}, 'OPTIONS *'), status: 400 },
   { why: 'TRACE', bytes: toRequest('', {}, 'TRACE /mcp'), status: 405 },
@@ -286,7 +291,7 @@ test('requests that are malformed or hostile as HTTP get their status, and the p
       const answer = await sendRaw(gateway.port, bytes);
       const allowed = typeof status === 'number' ? [status] : status;
       assert.ok(allowed.includes(answer.status), `expected ${String(status)}, got ${answer.text.slice(0, 500)}`);
-      if (answer.status === 405) assert.match(answer.headers, /allow: POST/i);
+      if (answer.status === 405) assert.match(answer.headers, /allow: POST, DELETE/i);
       assert.ok(!answer.text.includes('    at '), 'no stack');
     });
   }

@@ -2,24 +2,16 @@
  * `notifications/cancelled` of the `initialize` revisions over stateless HTTP: it comes as a request of its own, and
  * finds the call that it means by the session id that `initialize` gave and that no process stores.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isSessionId, SESSION_HEADER, type CancellableCalls } from '@database-mcp/service';
+import type { ServerResponse } from 'node:http';
+import type { StatelessSessions } from '@database-mcp/service';
 import type { ClientAsks } from '../asks/open-asks.ts';
 import type { Verdict } from './classify.ts';
-import { MODERN_VERSION, type JsonObject } from '../protocol.ts';
+import type { JsonObject } from '../protocol.ts';
 
 /** Says that a reply was cancelled by its client. */
 export interface Cancellation {
   isCancelled: boolean;
   onCancel?: () => void;
-}
-
-/** The legacy session id of a request; `undefined` without one, false if it is malformed. */
-export function readSessionId({ headers }: IncomingMessage): string | undefined | false {
-  const id = headers[SESSION_HEADER];
-  // Modern requests have no session; the header of one is to be ignored (S20).
-  if (id === undefined || headers['mcp-protocol-version'] === MODERN_VERSION) return undefined;
-  return isSessionId(id) && id;
 }
 
 /** The calls in progress of one client, and what it is asked during them; ids are JSON text. */
@@ -32,11 +24,11 @@ export interface ClientCalls {
 }
 
 /** The calls that come with this session id. */
-export function callsOf(calls: CancellableCalls, session: string, asks: ClientAsks): ClientCalls {
+export function callsOf(sessions: StatelessSessions, session: string, asks: ClientAsks): ClientCalls {
   return {
     answer: asks.answer,
-    add: (idText, cancel) => calls.add(session, idText, cancel),
-    cancel: (idText) => calls.cancel(session, idText),
+    add: (idText, cancel) => sessions.add(session, idText, cancel),
+    cancel: (idText) => sessions.cancel(session, idText),
   };
 }
 

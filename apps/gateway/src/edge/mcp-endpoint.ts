@@ -5,13 +5,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonContentType } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
 import {
-  createCancellableCalls,
+  createStatelessSessions,
+  ENDED_SESSION,
+  MALFORMED_SESSION,
   readBody,
+  readSessionId,
   refuseBody,
+  refuseSession,
   sendJsonText,
+  serveOtherMethod,
   SESSION_HEADER,
-  type CancellableCalls,
   type RawHandler,
+  type StatelessSessions,
 } from '@database-mcp/service';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
 import { createOpenAsks, type OpenAsks } from '../asks/open-asks.ts';
@@ -24,14 +29,7 @@ import { isObject } from '../protocol.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
 import { isCostly } from '../json-spans.ts';
 import { createHttpOutlet } from './http-reply.ts';
-import {
-  callsOf,
-  cancelledId,
-  readSessionId,
-  watchCancellation,
-  type Cancellation,
-  type ClientCalls,
-} from './legacy-cancellation.ts';
+import { callsOf, cancelledId, watchCancellation, type Cancellation, type ClientCalls } from './legacy-cancellation.ts';
 import { serveMessage } from './serve-message.ts';
 import type { GatewayCore } from './gateway-core.ts';
 
@@ -55,16 +53,15 @@ const BYTES_PER_MEMBER = 128;
 /** So many cost nothing worth a refusal, whatever the limit is. */
 const ALWAYS_ALLOWED = 10_000;
 const HTTP_BAD_REQUEST = 400;
-const HTTP_METHOD_NOT_ALLOWED = 405;
 const HTTP_TOO_LARGE = 413;
 const HTTP_WRONG_TYPE = 415;
 const HTTP_INTERNAL = 500;
 
 /** Creates the handler of `/mcp`. */
 export function createMcpEndpoint(options: EndpointOptions): RawHandler {
-  const sessions = { calls: createCancellableCalls(), asks: createOpenAsks() };
+  const clients = { sessions: createStatelessSessions(), asks: createOpenAsks() };
   return (request, response) => {
-    serve(options, sessions, request, response).catch((error: unknown) =>
+    serve(options, clients, request, response).catch((error: unknown) =>
       failInternally(options.logger, response, error),
     );
   };
@@ -138,30 +135,25 @@ function isTooCostly(bytes: Buffer, maxBodyBytes: number): boolean {
   return bytes.length > containers && isCostly(bytes, { containers, members });
 }
 
-/** What is remembered of legacy clients, only while a call of theirs is in progress. */
-interface LegacySessions {
-  calls: CancellableCalls;
+/** What is remembered of legacy clients: their calls in progress, what they are asked during these, and which have left. */
+interface LegacyClients {
+  sessions: StatelessSessions;
   asks: OpenAsks;
 }
 
 async function serve(
   options: EndpointOptions,
-  sessions: LegacySessions,
+  { sessions, asks: openAsks }: LegacyClients,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (request.method !== 'POST') {
-    response.setHeader('allow', 'POST');
-    const text = `${request.method} is not served here: this endpoint keeps no sessions and answers POST only.`;
-    return refuse(response, HTTP_METHOD_NOT_ALLOWED, JSON_RPC_ERROR.INVALID_REQUEST, text);
-  }
-  const session = readSessionId(request);
-  if (session === false) {
-    const text = 'The Mcp-Session-Id header is no session id: send the one that the answer to initialize gave.';
-    return refuse(response, HTTP_BAD_REQUEST, JSON_RPC_ERROR.INVALID_REQUEST, text);
-  }
+  if (request.method !== 'POST') return serveOtherMethod(sessions, request, response);
+  const session = readSessionId(request.headers);
+  if (session === false) return refuseSession(response, MALFORMED_SESSION);
   const message = await readMessage(request, response, options.maxBodyBytes);
   if (!message) return;
+  // Not before the body is there: from here to its entry among the calls in progress a call waits for nothing.
+  if (session !== undefined && sessions.isEnded(session)) return refuseSession(response, ENDED_SESSION);
   const { headers } = request;
   const verdict = options.classifier.classify(
     {
@@ -175,8 +167,8 @@ async function serve(
   if (verdict.kind === 'request' && verdict.era === 'legacy' && verdict.method === 'initialize') {
     response.setHeader(SESSION_HEADER, createAskableSessionId(verdict.params));
   }
-  const asks = session === undefined ? undefined : sessions.asks.of(session);
-  const calls = session === undefined || !asks ? undefined : callsOf(sessions.calls, session, asks);
+  const asks = session === undefined ? undefined : openAsks.of(session);
+  const calls = session === undefined || !asks ? undefined : callsOf(sessions, session, asks);
   const cancellation = calls && followCalls(calls, message, verdict, response);
   const prefersEvents = isLegacyRequest(verdict) && prefersEventStream(headers.accept);
   const outlet = createHttpOutlet(response, { keepAliveMs: options.keepAliveMs, cancellation, prefersEvents });
