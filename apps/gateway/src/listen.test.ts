@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { Client, SSEClientTransport } from '@modelcontextprotocol/client';
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client as FirstClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as FirstTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { listNames, modernBody, modernHeaders, startTestGateway, until } from './test-gateway.ts';
 import { answerJson, startTestUpstream, toolText, type SeenRequest, type TestUpstream } from './test-upstream.ts';
 
@@ -186,6 +189,27 @@ test('changes at an upstream reach each client stream under its own id, and only
   assert.equal(tools.heard.length, 2);
   const lists = upstream.requests.filter(({ body }) => body.method === 'tools/list').length;
   assert.ok(lists <= 4, `a swarm of notifications caused ${lists} requests`);
+});
+
+test('legacy clients over Streamable HTTP hear of changed lists on the stream that they open', async (t) => {
+  const upstream = await startListening(t);
+  const gateway = await startTestGateway(t, [{ name: 'pg', url: upstream.url }]);
+  await until('the stream', () => upstream.open().length === 1);
+  const url = new URL(`${gateway.url}/mcp`);
+  const told = new Set<string>();
+  const second = new Client({ name: 'second', version: '1' }, { versionNegotiation: { mode: 'legacy' } });
+  second.setNotificationHandler('notifications/tools/list_changed', () => void told.add('SDK v2'));
+  const first = new FirstClient({ name: 'first', version: '1' });
+  first.setNotificationHandler(ToolListChangedNotificationSchema, () => void told.add('SDK v1'));
+  t.after(() => Promise.all([first.close(), second.close()]));
+  await Promise.all([first.connect(new FirstTransport(url)), second.connect(new StreamableHTTPClientTransport(url))]);
+  assert.deepEqual(first.getServerCapabilities()?.tools, { listChanged: true });
+  // They do not wait for their streams, so a first change may come too early for them.
+  await until('both hear', () => {
+    upstream.things.tools.push(`pg_${upstream.things.tools.length}`);
+    upstream.open()[0]?.send('notifications/tools/list_changed');
+    return told.size === 2;
+  });
 });
 
 test('only what can be told is acknowledged', async (t) => {

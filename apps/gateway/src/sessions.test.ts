@@ -69,15 +69,55 @@ test('DELETE ends a session: what comes with its id from then on is told to init
   assert.equal(readResult(left).text, 'called pg_a', 'a modern client, whatever it has left over');
 });
 
-test('DELETE that names no session says what it needs, and GET is not served', async (t) => {
+test('DELETE that names no session says what it needs', async (t) => {
   const { gateway } = await start(t);
   assert.deepEqual(await end(gateway, {}), [400, -32_600]);
   assert.deepEqual(await end(gateway, { 'mcp-session-id': 'two words' }), [400, -32_600]);
   const modern = { 'mcp-session-id': 'abc', 'mcp-protocol-version': '2026-07-28' };
   assert.deepEqual(await end(gateway, modern), [400, -32_600], 'there is no session in 2026-07-28');
   assert.equal((await post(gateway, call(), { 'mcp-session-id': 'abc' })).status, 200);
-  const got = await fetch(`${gateway.url}/mcp`, { headers: { 'mcp-session-id': 'abc' } });
-  assert.deepEqual([got.status, got.headers.get('allow')], [405, 'POST, DELETE']);
+});
+
+const STREAM = { accept: 'text/event-stream', 'mcp-protocol-version': '2025-11-25' };
+
+test('GET opens a stream for legacy clients alone, and one that says what else it is for is refused', async (t) => {
+  const { gateway } = await start(t);
+  const table: { headers: Record<string, string>; status: number; why: string }[] = [
+    { headers: {}, status: 405, why: 'a browser' },
+    { headers: { ...STREAM, 'mcp-protocol-version': '2026-07-28' }, status: 405, why: 'a modern client' },
+    { headers: { ...STREAM, 'last-event-id': '7' }, status: 405, why: 'the rest of another stream' },
+    { headers: { ...STREAM, 'mcp-session-id': 'two words' }, status: 400, why: 'a malformed id' },
+  ];
+  for (const { headers, status, why } of table) {
+    const got = await fetch(`${gateway.url}/mcp`, { headers });
+    assert.equal(got.status, status, why);
+    if (status === 405) assert.equal(got.headers.get('allow'), 'POST, DELETE, GET', why);
+    assert.match(JSON.stringify(await got.json()), status === 405 ? /Accept: text\/event-stream/ : /session id/, why);
+  }
+});
+
+test('the stream of a session ends with the session, with a newer one, and with the gateway', async (t) => {
+  const { gateway } = await start(t);
+  const openStream = async (session?: string): Promise<{ whole: Promise<string> }> => {
+    const own: Record<string, string> = session === undefined ? {} : { 'mcp-session-id': session };
+    const got = await fetch(`${gateway.url}/mcp`, { headers: { ...STREAM, ...own } });
+    assert.deepEqual([got.status, got.headers.get('content-type')], [200, 'text/event-stream']);
+    return { whole: got.text() };
+  };
+  const headers = { 'mcp-session-id': 'abc' };
+  const others = await Promise.all([openStream('abcd'), openStream()]);
+  const older = await openStream('abc');
+  const newer = await openStream('abc');
+  assert.equal(await older.whole, '');
+  assert.deepEqual(await end(gateway, headers), [204, undefined]);
+  assert.equal(await newer.whole, '');
+  const again = await fetch(`${gateway.url}/mcp`, { headers: { ...STREAM, ...headers } });
+  assert.equal(again.status, 404);
+  await again.body?.cancel();
+  const wholes = others.map(({ whole }) => whole);
+  assert.equal(await Promise.race([...wholes, Promise.resolve('open')]), 'open', 'the streams of others go on');
+  await gateway.close();
+  assert.deepEqual(await Promise.all(wholes), ['', '']);
 });
 
 test('the calls of a session end with it, those of a batch too, and no others', async (t) => {

@@ -193,12 +193,13 @@ export const WIRE_REQUIREMENTS: readonly Requirement[] = [
     id: 'S20',
     strength: 'M',
     behaviour:
-      'An unknown method is 404 with -32601, GET is 405, session and event ids are ignored; DELETE is for older revisions.',
+      'An unknown method is 404 with -32601, GET is 405, session and event ids are ignored; GET and DELETE are for older revisions.',
     link: PAGE.http,
     provenBy: [
       BAD_REQUESTS,
       test('wire', 'a modern request is served whatever session or event id it names'),
-      test('sessions', 'DELETE that names no session says what it needs, and GET is not served'),
+      test('sessions', 'DELETE that names no session says what it needs'),
+      test('sessions', 'GET opens a stream for legacy clients alone, and one that says what else it is for is refused'),
       test('sessions', 'DELETE ends a session: what comes with its id from then on is told to initialize again'),
     ],
   },

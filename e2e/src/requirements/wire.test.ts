@@ -243,10 +243,11 @@ test('server/discover tells the versions, what there is, and how the databases a
   assert.match(String(instructions), /\bmain\b/);
 });
 
-test('changes are promised to those who can be told of them: not to a legacy client without a stream', async () => {
+test('changes of lists are promised to every client, those of single resources to modern ones', async () => {
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } };
   const legacy = (await ask('initialize', { era: 'legacy', params })).message?.result?.['capabilities'];
-  assert.deepEqual(legacy, { tools: {}, prompts: {}, resources: {}, completions: {}, logging: {} });
+  const lists = { listChanged: true };
+  assert.deepEqual(legacy, { tools: lists, prompts: lists, resources: lists, completions: {}, logging: {} });
   const modern = (await ask('server/discover')).message?.result?.['capabilities'] as Record<string, object>;
   assert.deepEqual(modern['tools'], { listChanged: true });
   assert.deepEqual(modern['resources'], { listChanged: true, subscribe: true });

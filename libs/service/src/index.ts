@@ -14,4 +14,5 @@ export {
   readSessionId,
   refuseSession,
   serveOtherMethod,
+  type SessionRefusal,
 } from './session-requests.ts';

@@ -39,6 +39,9 @@ const NO_SESSION: SessionRefusal = {
     'DELETE ends a session of the revisions that begin with initialize: send the Mcp-Session-Id header that names it.',
 };
 
+const STREAM_CONDITIONS =
+  ' GET opens a stream of notifications for clients of the revisions with initialize: it needs Accept: text/event-stream, and no Last-Event-ID.';
+
 /** The session id of a request; `undefined` without one, false if it is malformed. */
 export function readSessionId(headers: IncomingHttpHeaders): string | undefined | false {
   const id = headers[SESSION_HEADER];
@@ -52,21 +55,35 @@ export function refuseSession(response: ServerResponse, { status, code, message 
   sendJson(response, status, toJsonRpcError(null, code, message));
 }
 
-/** Answers what is no POST: DELETE ends a session, and there is nothing else. */
+/**
+ * Answers what is no POST: DELETE ends a session; GET opens a stream of its client's where `openStream` is given, which
+ * gets the session id, if there is one.
+ */
 export function serveOtherMethod(
   sessions: StatelessSessions,
   { method, headers }: IncomingMessage,
   response: ServerResponse,
+  openStream?: (session: string | undefined) => void,
 ): void {
-  if (method !== 'DELETE') {
-    response.setHeader('allow', 'POST, DELETE');
-    const message = `${method} is not served here: this endpoint answers POST, and DELETE to end a session.`;
+  const stream = method === 'GET' && wantsStream(headers) ? openStream : undefined;
+  if (method !== 'DELETE' && !stream) {
+    response.setHeader('allow', openStream ? 'POST, DELETE, GET' : 'POST, DELETE');
+    const get = openStream ? STREAM_CONDITIONS : '';
+    const message = `${method} is not served here: this endpoint answers POST, and DELETE to end a session.${get}`;
     return refuseSession(response, { status: HTTP_METHOD_NOT_ALLOWED, code: JSON_RPC_ERROR.INVALID_REQUEST, message });
   }
   const session = readSessionId(headers);
-  if (session === undefined) return refuseSession(response, NO_SESSION);
+  if (session === undefined && !stream) return refuseSession(response, NO_SESSION);
   if (session === false) return refuseSession(response, MALFORMED_SESSION);
-  if (sessions.isEnded(session)) return refuseSession(response, ENDED_SESSION);
-  sessions.end(session);
+  if (session !== undefined && sessions.isEnded(session)) return refuseSession(response, ENDED_SESSION);
+  if (stream) return stream(session);
+  if (session !== undefined) sessions.end(session);
   response.writeHead(HTTP_NO_CONTENT).end();
+}
+
+/** Of the revisions with `initialize`, and not the rest of an earlier stream, of which nothing is kept. */
+function wantsStream(headers: IncomingHttpHeaders): boolean {
+  const { accept = '' } = headers;
+  if (headers['mcp-protocol-version'] === MODERN_VERSION || headers['last-event-id'] !== undefined) return false;
+  return accept.toLowerCase().includes('text/event-stream');
 }

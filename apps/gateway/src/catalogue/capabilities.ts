@@ -1,6 +1,6 @@
 /** What the gateway may promise to clients: what any configured upstream declared last, so that it does not flap (G08). */
 import { isDeepStrictEqual } from 'node:util';
-import { isObject, type JsonObject } from '../protocol.ts';
+import { isObject, type Era, type JsonObject } from '../protocol.ts';
 
 /** The capabilities of all upstreams together. Tools are always there: the gateway has some itself. */
 export interface SharedCapabilities {
@@ -55,10 +55,11 @@ function mergeExtensions(all: readonly (JsonObject | undefined)[]): JsonObject {
   return merged;
 }
 
-/** The capabilities object for a client; changes are promised only where they can be told. */
-export function toServerCapabilities(shared: SharedCapabilities, canNotify: boolean, canSubscribe = false): JsonObject {
-  const list = canNotify ? { listChanged: true } : {};
-  const subscribe = canSubscribe && shared.subscribe ? { subscribe: true } : {};
+/** The capabilities object for a client: every client can be told of changed lists, on a stream that it opens. */
+export function toServerCapabilities(shared: SharedCapabilities, era: Era): JsonObject {
+  const list = { listChanged: true };
+  // A legacy client subscribes in a request of its own, which another process may get than the one with its stream.
+  const subscribe = era === 'modern' && shared.subscribe ? { subscribe: true } : {};
   return {
     tools: list,
     ...(shared.prompts ? { prompts: list } : {}),

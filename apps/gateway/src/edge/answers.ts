@@ -47,7 +47,7 @@ export function agreedVersion(requested: unknown): string {
 /** Builds the answers of one gateway. */
 export interface Answers {
   result(era: Era, idText: string, result: JsonObject): string;
-  initialize(idText: string, params: JsonObject, canNotify: boolean): string;
+  initialize(idText: string, params: JsonObject): string;
   discover(idText: string): string;
   listPage(era: Era, idText: string, kind: ListKind, page: ListPage): string;
   hubTool(era: Era, idText: string, tool: HubTool): string;
@@ -69,14 +69,14 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
     result(era, idText, { ...toErrorResult(failure) });
   return {
     result,
-    initialize: (idText, params, canNotify) => {
+    initialize: (idText, params) => {
       const requested = params['protocolVersion'];
       if (typeof requested !== 'string') {
         return errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, 'initialize needs params.protocolVersion, a string.');
       }
       return result('legacy', idText, {
         protocolVersion: agreedVersion(requested),
-        capabilities: toServerCapabilities(catalogue.capabilities, canNotify),
+        capabilities: toServerCapabilities(catalogue.capabilities, 'legacy'),
         serverInfo,
         instructions: catalogue.instructions,
       });
@@ -84,7 +84,7 @@ export function createAnswers(serverInfo: ServerInfo, catalogue: Catalogue): Ans
     discover: (idText) =>
       result('modern', idText, {
         supportedVersions: [MODERN_VERSION],
-        capabilities: toServerCapabilities(catalogue.capabilities, true, true),
+        capabilities: toServerCapabilities(catalogue.capabilities, 'modern'),
         instructions: catalogue.instructions,
         ...catalogue.freshness('discover'),
       }),

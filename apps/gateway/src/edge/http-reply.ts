@@ -48,7 +48,8 @@ export function createHttpOutlet(
   };
 }
 
-function openChannel(response: ServerResponse): EventChannel {
+/** An event stream that the gateway itself writes. */
+export function openChannel(response: ServerResponse): EventChannel {
   response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
   // Writing to a stream that has just ended is no fault; its end is told by 'close'.
   response.on('error', () => {});

@@ -16,6 +16,7 @@ import {
   serveOtherMethod,
   SESSION_HEADER,
   type RawHandler,
+  type SessionRefusal,
   type StatelessSessions,
 } from '@database-mcp/service';
 import { LOG_FIELD, type Logger } from '@database-mcp/telemetry';
@@ -28,7 +29,7 @@ import type { Classifier, Verdict } from './classify.ts';
 import { isObject } from '../protocol.ts';
 import { pickForwardHeaders } from './forward-headers.ts';
 import { isCostly } from '../json-spans.ts';
-import { createHttpOutlet } from './http-reply.ts';
+import { createHttpOutlet, openChannel } from './http-reply.ts';
 import { callsOf, cancelledId, watchCancellation, type Cancellation, type ClientCalls } from './legacy-cancellation.ts';
 import { serveMessage } from './serve-message.ts';
 import type { GatewayCore } from './gateway-core.ts';
@@ -52,10 +53,18 @@ const BYTES_PER_CONTAINER = 32;
 const BYTES_PER_MEMBER = 128;
 /** So many cost nothing worth a refusal, whatever the limit is. */
 const ALWAYS_ALLOWED = 10_000;
+/** No request has this id, which is not JSON. */
+const OWN_STREAM = 'stream';
 const HTTP_BAD_REQUEST = 400;
 const HTTP_TOO_LARGE = 413;
 const HTTP_WRONG_TYPE = 415;
 const HTTP_INTERNAL = 500;
+const TOO_MANY_STREAMS: SessionRefusal = {
+  status: 503,
+  code: JSON_RPC_ERROR.INTERNAL_ERROR,
+  message:
+    'There are too many open streams already. Calls are served without one; poll tools/list, or try again later.',
+};
 
 /** Creates the handler of `/mcp`. */
 export function createMcpEndpoint(options: EndpointOptions): RawHandler {
@@ -141,13 +150,33 @@ interface LegacyClients {
   asks: OpenAsks;
 }
 
+/** The stream of a legacy client for what belongs to no request; here that is which lists have changed. */
+function openStream(
+  { subscriptions }: GatewayCore,
+  sessions: StatelessSessions,
+  session: string | undefined,
+  response: ServerResponse,
+): void {
+  // A client that opens another one has lost the first; nothing may be told it twice.
+  if (session !== undefined) sessions.cancel(session, OWN_STREAM);
+  if (!subscriptions.openLegacy(() => openChannel(response))) return refuseSession(response, TOO_MANY_STREAMS);
+  response.flushHeaders();
+  if (session !== undefined)
+    response.on(
+      'close',
+      sessions.add(session, OWN_STREAM, () => response.end()),
+    );
+}
+
 async function serve(
   options: EndpointOptions,
   { sessions, asks: openAsks }: LegacyClients,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (request.method !== 'POST') return serveOtherMethod(sessions, request, response);
+  if (request.method !== 'POST') {
+    return serveOtherMethod(sessions, request, response, (id) => openStream(options.core, sessions, id, response));
+  }
   const session = readSessionId(request.headers);
   if (session === false) return refuseSession(response, MALFORMED_SESSION);
   const message = await readMessage(request, response, options.maxBodyBytes);

@@ -13,8 +13,6 @@ export interface Outlet {
   stream(toAnswer: (failure: CallFailure) => string): StreamedReply;
   /** A stream that the gateway itself writes; only where one request has a connection of its own. */
   openChannel?: () => EventChannel;
-  /** Notifications reach this client outside of its requests. */
-  readonly canNotify?: boolean;
 }
 
 /** Takes an upstream's answer, and ends the call when its client is gone. */

@@ -144,7 +144,7 @@ async function answerRequest(
     return refusal === undefined ? undefined : outlet.send(HTTP_OK, refusal);
   }
   if (era === 'legacy' && method === 'initialize') {
-    return outlet.send(HTTP_OK, core.answers.initialize(idText, params, outlet.canNotify === true));
+    return outlet.send(HTTP_OK, core.answers.initialize(idText, params));
   }
   if (era === 'legacy' && method === 'ping') return outlet.send(HTTP_OK, core.answers.result(era, idText, {}));
   if (era === 'legacy' && method === 'logging/setLevel' && core.catalogue.capabilities.logging) {

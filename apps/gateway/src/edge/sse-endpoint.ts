@@ -13,7 +13,7 @@ import { EVENT_STREAM_HEADERS } from './http-reply.ts';
 import { cancelledId } from './legacy-cancellation.ts';
 import { serveMessage } from './serve-message.ts';
 import { SseSession } from './sse-session.ts';
-import type { ChangingList } from './subscriptions.ts';
+import { toListChanged, type ChangingList } from './subscriptions.ts';
 
 /** The two endpoints and what ends them. */
 export interface SseEndpoint {
@@ -66,7 +66,7 @@ export function createSseEndpoint(options: EndpointOptions): SseEndpoint {
     },
     listsChanged: (lists) => {
       for (const session of sessions.values()) {
-        for (const list of lists) session.notify(`{"jsonrpc":"2.0","method":"notifications/${list}/list_changed"}`);
+        for (const list of lists) session.notify(toListChanged(list));
       }
     },
     drain: () => {

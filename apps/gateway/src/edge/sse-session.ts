@@ -111,7 +111,6 @@ export class SseSession implements ClientCalls {
     let forget: (() => void) | undefined;
     this.#pending++;
     return {
-      canNotify: true,
       send: (_status, json) => {
         this.#writeEvent(json);
         this.#finished();

@@ -1,7 +1,8 @@
 /**
  * `subscriptions/listen` of 2026-07-28 (S40): each client stream first gets its own acknowledgement with what will be
- * told, then notifications under its own subscription id, and at the end the answer. Where changes come from is the
- * feed's; how a stream is written is the channel's.
+ * told, then notifications under its own subscription id, and at the end the answer. Beside them the streams that
+ * clients of older revisions open with GET, which are told of every list. Where changes come from is the feed's; how a
+ * stream is written is the channel's.
  */
 import { SERVER_INFO_META_KEY, SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
 import { JSON_RPC_ERROR } from '@database-mcp/errors';
@@ -35,6 +36,8 @@ export type ChangingList = 'tools' | 'prompts' | 'resources';
 export interface Subscriptions {
   /** Opens a stream, or gives the JSON text of the error. */
   listen(idText: string, params: JsonObject, openChannel: () => EventChannel): string | undefined;
+  /** Opens the stream of a client of an older revision; false: there are too many. */
+  openLegacy(openChannel: () => EventChannel): boolean;
   /** These lists are other ones. */
   listsChanged(lists: ReadonlySet<ChangingList>): void;
   /** A resource is another one: the URI that was subscribed to, and the one that has changed. */
@@ -52,7 +55,7 @@ export interface SubscriptionsOptions {
   feed: ResourceFeed;
 }
 
-/** Streams cost a connection each; the SDK's own endpoint has the same limit. */
+/** Streams cost a connection each, whoever opened them; the SDK's own endpoint has the same limit. */
 const MAX_SUBSCRIPTIONS = 1_024;
 /** Resources of one stream. */
 const MAX_URIS = 256;
@@ -61,7 +64,8 @@ const MAX_BACKLOG_BYTES = 256 * 1024;
 
 interface Subscription {
   channel: EventChannel;
-  idText: string;
+  /** Undefined: a stream of an older revision, which has neither acknowledgement nor answer. */
+  idText: string | undefined;
   lists: ReadonlySet<ChangingList>;
   uris: ReadonlySet<string>;
   honoured: JsonObject;
@@ -69,9 +73,26 @@ interface Subscription {
   early: Set<string> | undefined;
 }
 
-function notification(subscription: Subscription, method: string, params: string): string {
-  const text = `{${params}"_meta":{"${SUBSCRIPTION_ID_META_KEY}":${subscription.idText}}}`;
+const ALL_LISTS: ReadonlySet<ChangingList> = new Set(['tools', 'prompts', 'resources']);
+
+/** `params`: members of its params, each with a comma behind. */
+function notification({ idText }: Subscription, method: string, params: string): string {
+  if (idText === undefined) return legacyNotification(method);
+  const text = `{${params}"_meta":{"${SUBSCRIPTION_ID_META_KEY}":${idText}}}`;
   return `{"jsonrpc":"2.0","method":"${method}","params":${text}}`;
+}
+
+function legacyNotification(method: string): string {
+  return `{"jsonrpc":"2.0","method":"${method}"}`;
+}
+
+/** What a client of an older revision is told of a list that has changed. */
+export function toListChanged(list: ChangingList): string {
+  return legacyNotification(listChangedMethod(list));
+}
+
+function listChangedMethod(list: ChangingList): string {
+  return `notifications/${list}/list_changed`;
 }
 
 function acknowledge(subscription: Subscription): void {
@@ -86,19 +107,23 @@ function acknowledge(subscription: Subscription): void {
 /** Creates the empty set of streams. */
 export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
   const open = new Set<Subscription>();
+  const keep = (subscription: Subscription): void => {
+    const { channel, uris } = subscription;
+    const keepAlive = setInterval(() => channel.keepAlive(), options.keepAliveMs);
+    channel.onClose(() => {
+      clearInterval(keepAlive);
+      open.delete(subscription);
+      for (const uri of uris) options.feed.unsubscribe(uri);
+    });
+    open.add(subscription);
+  };
   const start = (idText: string, wanted: JsonObject, uris: readonly string[], channel: EventChannel): void => {
     const lists = findServedLists(wanted, options.served());
     const heard = uris.filter((uri) => options.feed.subscribe(uri));
     const honoured: JsonObject = Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true]));
     if (heard.length > 0) honoured['resourceSubscriptions'] = heard;
     const subscription: Subscription = { channel, idText, lists, uris: new Set(heard), honoured, early: new Set() };
-    const keepAlive = setInterval(() => channel.keepAlive(), options.keepAliveMs);
-    channel.onClose(() => {
-      clearInterval(keepAlive);
-      open.delete(subscription);
-      for (const uri of heard) options.feed.unsubscribe(uri);
-    });
-    open.add(subscription);
+    keep(subscription);
     if (heard.length === 0) acknowledge(subscription);
     else {
       void options.feed.heard(heard).then(() => {
@@ -117,27 +142,25 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   };
   return {
     listen: (idText, params, openChannel) => {
-      const wanted = params['notifications'];
-      if (!isObject(wanted)) {
-        const text = 'subscriptions/listen needs params.notifications, an object such as {"toolsListChanged":true}.';
-        return errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, text);
-      }
-      const uris = readUris(wanted['resourceSubscriptions']);
-      if (!uris) {
-        const text = `params.notifications.resourceSubscriptions must be an array of at most ${MAX_URIS} URIs.`;
-        return errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, text);
-      }
+      const read = readWanted(params['notifications']);
+      if ('problem' in read) return errorAnswer(idText, JSON_RPC_ERROR.INVALID_PARAMS, read.problem);
       if (open.size >= MAX_SUBSCRIPTIONS) {
         const text = `There are ${MAX_SUBSCRIPTIONS} subscriptions already; try again later, or poll tools/list.`;
         return errorAnswer(idText, JSON_RPC_ERROR.INTERNAL_ERROR, text);
       }
-      start(idText, wanted, uris, openChannel());
+      start(idText, read.wanted, read.uris, openChannel());
       return undefined;
+    },
+    openLegacy: (openChannel) => {
+      if (open.size >= MAX_SUBSCRIPTIONS) return false;
+      const nothing = { idText: undefined, uris: new Set<string>(), honoured: {}, early: undefined };
+      keep({ channel: openChannel(), lists: ALL_LISTS, ...nothing });
+      return true;
     },
     listsChanged: (lists) => {
       for (const subscription of open) {
         for (const list of lists) {
-          if (subscription.lists.has(list)) tell(subscription, `notifications/${list}/list_changed`);
+          if (subscription.lists.has(list)) tell(subscription, listChangedMethod(list));
         }
       }
     },
@@ -153,7 +176,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
         const { channel, idText } = subscription;
         acknowledge(subscription);
         const result = `{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID_META_KEY}":${idText},${info}}}`;
-        channel.send(`{"jsonrpc":"2.0","id":${idText},"result":${result}}`);
+        if (idText !== undefined) channel.send(`{"jsonrpc":"2.0","id":${idText},"result":${result}}`);
         channel.end();
       }
       open.clear();
@@ -170,6 +193,16 @@ function findServedLists(
   if (wanted['promptsListChanged'] === true && served.prompts) lists.add('prompts');
   if (wanted['resourcesListChanged'] === true && served.resources) lists.add('resources');
   return lists;
+}
+
+/** What a client wants to hear of, or what is wrong with how it says so. */
+function readWanted(wanted: unknown): { wanted: JsonObject; uris: string[] } | { problem: string } {
+  if (!isObject(wanted)) {
+    return { problem: 'subscriptions/listen needs params.notifications, an object such as {"toolsListChanged":true}.' };
+  }
+  const uris = readUris(wanted['resourceSubscriptions']);
+  if (uris) return { wanted, uris };
+  return { problem: `params.notifications.resourceSubscriptions must be an array of at most ${MAX_URIS} URIs.` };
 }
 
 function readUris(value: unknown): string[] | undefined {
