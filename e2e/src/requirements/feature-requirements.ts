@@ -58,7 +58,8 @@ export const FEATURE_REQUIREMENTS: readonly Requirement[] = [
     provenBy: [
       test('listen', 'only what can be told is acknowledged'),
       test('wire', 'only capabilities that are served from end to end are declared'),
-      test('wire', 'changes are promised to those who can be told of them: not to a legacy client without a stream'),
+      test('wire', 'changes of lists are promised to every client, those of single resources to modern ones'),
+      test('listen', 'legacy clients over Streamable HTTP hear of changed lists on the stream that they open'),
       test('sse', 'a session and a subscription are told when the list of tools changes'),
     ],
   },
