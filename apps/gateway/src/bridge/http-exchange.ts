@@ -1,5 +1,6 @@
 /** One HTTP request of a bridge, its answer told in pieces; nothing is judged here. */
 import type { Dispatcher } from 'undici';
+import { countRead } from '../upstream/read-buffers.ts';
 
 /** What comes of a request; after `end` or `failed` nothing follows. */
 export interface ExchangeEvents {
@@ -78,6 +79,7 @@ class Exchange implements Dispatcher.DispatchHandler, ExchangeHandle {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isAborted) return;
+    countRead(chunk.length);
     if (this.#events.data(chunk) === false && !this.#isAborted) controller.pause();
   }
 

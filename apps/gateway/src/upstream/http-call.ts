@@ -3,6 +3,7 @@
  * keeps the deadline. Admission (breaker, limits) is decided before it is made.
  */
 import type { Dispatcher, Pool } from 'undici';
+import { countRead } from './read-buffers.ts';
 import { isGatewayFault, type CallFailure, type CallHandle, type ReplyReceiver } from './upstream.ts';
 
 /** What a call tells its upstream. */
@@ -119,6 +120,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, CallHandle {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return;
+    countRead(chunk.length);
     if (this.#errorBody) return this.#collectError(chunk);
     if (!this.#isStarted && !this.#startJson(chunk)) return;
     if (!this.#receiver.data(chunk) && !this.#settled) controller.pause();
