@@ -5,6 +5,7 @@ import { stopOnSignals } from '@database-mcp/service';
 import { createLogger, startTelemetry } from '@database-mcp/telemetry';
 import { SERVICE_NAME, SERVICE_VERSION, startGateway } from './app.ts';
 import { CollisionError } from './catalogue/catalogue.ts';
+import { collectAfterStart } from './collect-garbage.ts';
 import { findConfigPath, loadGatewayConfig, redactConfig, type GatewayConfig } from './config.ts';
 import { createReloader } from './reload.ts';
 import { watchFile } from './watch-file.ts';
@@ -47,6 +48,7 @@ try {
     if (hadTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM');
     else void reloader.reload(true);
   });
+  collectAfterStart();
   // Last: whoever reads it may send a signal at once.
   logger.info({ url: `${gateway.url}/mcp` }, 'listening');
 } catch (error) {
