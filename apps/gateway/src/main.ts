@@ -5,7 +5,6 @@ import { stopOnSignals } from '@database-mcp/service';
 import { createLogger, startTelemetry } from '@database-mcp/telemetry';
 import { SERVICE_NAME, SERVICE_VERSION, startGateway } from './app.ts';
 import { CollisionError } from './catalogue/catalogue.ts';
-import { collectAfterStart } from './collect-garbage.ts';
 import { findConfigPath, loadGatewayConfig, redactConfig, type GatewayConfig } from './config.ts';
 import { createReloader } from './reload.ts';
 import { watchFile } from './watch-file.ts';
@@ -48,7 +47,6 @@ try {
     if (hadTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM');
     else void reloader.reload(true);
   });
-  collectAfterStart();
   // Last: whoever reads it may send a signal at once.
   logger.info({ url: `${gateway.url}/mcp` }, 'listening');
 } catch (error) {

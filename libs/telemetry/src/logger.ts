@@ -51,43 +51,61 @@ function isoTime(): string {
   return lastText;
 }
 
-/** Lines gather up to about this before they are written: a write for each costs a call through the gateway a tenth more. */
-const GATHER_CHARACTERS = 32 * 1024;
+/**
+ * Lines gather up to about this before they are written: a write for each costs a call through the gateway a tenth more.
+ * They gather as bytes, because a text of hundreds of lines that is put together and encoded at the end costs more than
+ * all the rest of a line.
+ */
+const GATHER_BYTES = 32 * 1024;
 /** … or this long. */
 const FLUSH_MS = 100;
 /** While nobody reads standard error, lines beyond this are dropped rather than kept. */
 const MAX_BUFFER_BYTES = 4 * 1024 * 1024;
+/** A UTF-16 unit is at most three bytes of UTF-8. */
+const MAX_UTF8_BYTES = 3;
 
 /**
  * Standard error, written in the background in pieces; pino writes what is left when the process ends. The lines gather
  * here and not in pino's stream, which would measure all that it holds for every line.
  */
 function createDestination(): DestinationStream {
-  const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_BUFFER_BYTES });
-  let gathered = '';
+  const toStandardError = { dest: 2, contentMode: 'buffer' } as const;
+  const destination = pino.destination({ ...toStandardError, sync: false, maxLength: MAX_BUFFER_BYTES });
+  let gathered = Buffer.allocUnsafe(2 * GATHER_BYTES);
+  let length = 0;
   let timer: NodeJS.Timeout | undefined;
-  const pour = (): void => {
+  /** What was gathered, which is not written to any more. */
+  const take = (): Buffer => {
     clearTimeout(timer);
     timer = undefined;
-    const text = gathered;
-    gathered = '';
-    if (text !== '') destination.write(text);
+    const bytes = gathered.subarray(0, length);
+    gathered = Buffer.allocUnsafe(2 * GATHER_BYTES);
+    length = 0;
+    return bytes;
+  };
+  const pour = (): void => {
+    if (length > 0) writeBytes(destination, take());
   };
   // What pino calls at the end of the process, when no write in the background would be ended any more.
   const flushSync = destination.flushSync.bind(destination);
   destination.flushSync = () => {
-    clearTimeout(timer);
     flushSync();
-    const last = pino.destination({ dest: 2, sync: true });
-    last.write(gathered);
+    const last = pino.destination({ ...toStandardError, sync: true });
+    writeBytes(last, take());
     last.flushSync();
-    gathered = '';
   };
   return {
     write: (line) => {
-      gathered += line;
-      if (gathered.length >= GATHER_CHARACTERS) pour();
+      if (length + line.length * MAX_UTF8_BYTES > gathered.length) pour();
+      if (line.length * MAX_UTF8_BYTES > gathered.length) return writeBytes(destination, Buffer.from(line));
+      length += gathered.write(line, length);
+      if (length >= GATHER_BYTES) pour();
       else timer ??= setTimeout(pour, FLUSH_MS).unref();
     },
   };
+}
+
+/** With `contentMode: 'buffer'` the stream takes bytes, of which its type does not know. */
+function writeBytes(stream: DestinationStream, bytes: Buffer): void {
+  stream.write(bytes as unknown as string);
 }
