@@ -1,10 +1,10 @@
 /** Responses that break off before the answer and go on (SEP-1699), at a server on the SDK's first generation. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { listenLocally } from '@database-mcp/testing';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StreamableHTTPServerTransport, type EventStore } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { CallToolRequestSchema, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
@@ -42,6 +42,8 @@ interface PollingServer {
   forget(): void;
   /** Cuts every connection; the server goes on. */
   cut(): void;
+  /** Nobody listens any more. */
+  stop(): Promise<void>;
 }
 
 /** A server that lets go of the response to a call while it works on it. */
@@ -80,22 +82,16 @@ async function startPolling(t: TestContext): Promise<PollingServer> {
     transport ??= await createTransport();
     await transport.handleRequest(request, response);
   });
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  t.after(() => {
-    http.close();
-    http.closeAllConnections();
-  });
-  const address = http.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const { origin, stop } = await listenLocally(http, { t });
   return {
-    url: `http://127.0.0.1:${address.port}/mcp`,
+    url: `${origin}/mcp`,
     calls,
     resumed,
     forget: () => {
       transport = undefined;
     },
     cut: () => http.closeAllConnections(),
+    stop,
   };
 }
 
@@ -139,6 +135,15 @@ test('a server that has forgotten the call ends it with an error, and it is not 
   server.forget();
   assert.deepEqual((await answer).failure, { kind: 'cut-off' });
   assert.deepEqual(server.calls, ['poll']);
+});
+
+test('a server that is gone ends the call with an error as soon as that is seen', async (t) => {
+  const server = await startPolling(t);
+  const upstream = await openUpstream(t, { url: server.url, timeoutMs: 600_000 });
+  const { answer } = send(upstream, { method: 'tools/call', params: '{"name":"poll"}' });
+  await until('the call', () => server.calls.length === 1);
+  await server.stop();
+  assert.deepEqual((await answer).failure, { kind: 'cut-off' });
 });
 
 test('nobody asks for the rest of a response whose client is gone', async (t) => {

@@ -113,7 +113,8 @@ class StreamableHttpCarrier implements Carrier {
         fail(status === HTTP_OK ? { kind: 'cut-off' } : { kind: 'not-mcp', status });
       },
       failed: (wasSent) => {
-        if (!resumes()) fail(wasSent ? { kind: 'cut-off' } : { kind: 'unreachable' });
+        // A server that cannot be reached any more has hardly kept the rest.
+        if (!wasSent || !resumes()) fail(wasSent ? { kind: 'cut-off' } : { kind: 'unreachable' });
       },
     });
     if (requestId !== undefined) this.#running.set(requestId, running);
