@@ -116,11 +116,24 @@ export async function startForeign(
   const stats: ForeignStats = { sessions: 0, ended: 0, initialized: 0, calls: [], cancelled: 0, asked: [] };
   const streamable = new Map<string, StreamableHTTPServerTransport>();
   const sse = new Map<string, SSEServerTransport>();
+  const created: LegacyServer[] = [];
+  const state: ForeignState = {
+    stats,
+    streamable,
+    sse,
+    create: () => {
+      const instance = create(stats);
+      created.push(instance);
+      return instance;
+    },
+  };
   const serve = { sessions: serveSessions, stateless: serveStateless, sse: serveSse }[kind];
   const server: Server = createServer((request, response) => {
-    serve(request, response, { stats, streamable, sse, create: () => create(stats) }).catch(() => response.destroy());
+    serve(request, response, state).catch(() => response.destroy());
   });
   const listening = await listenLocally(server, { port, t });
+  // One that waits for an answer to what it asked would keep the process for a minute.
+  t.after(() => Promise.all(created.map((instance) => instance.close())));
   return {
     url: `${listening.origin}${kind === 'sse' ? '/sse' : '/mcp'}`,
     port: listening.port,
