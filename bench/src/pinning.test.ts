@@ -4,9 +4,11 @@ import { availableParallelism } from 'node:os';
 import { after, test } from 'node:test';
 import { choosePinning } from './pinning.ts';
 
+/** Without colours, whatever the environment asks for. */
+const PRINT_CORES = 'process.stdout.write(String(os.availableParallelism()))';
+
 /** What a program that this process starts is left with. */
-const coresOfAChild = (): number =>
-  Number(execFileSync(process.execPath, ['-p', 'os.availableParallelism()'], { encoding: 'utf8' }));
+const coresOfAChild = (): number => Number(execFileSync(process.execPath, ['-e', PRINT_CORES], { encoding: 'utf8' }));
 
 test('pinning holds what is started meanwhile on one core, and gives all cores back when it is released', (t) => {
   const cores = availableParallelism();
