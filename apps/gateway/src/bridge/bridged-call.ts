@@ -171,10 +171,6 @@ export class BridgedCall implements CallHandle, ServerCall {
     return `This client does not serve ${method}: it declared no such capability.`;
   }
 
-  adopt(): boolean {
-    return false;
-  }
-
   withdraw(): void {}
 
   visited(): void {}

@@ -110,11 +110,6 @@ export class HeldCall implements ServerCall {
     return undefined;
   }
 
-  /** Of a modern client nothing says that two calls are its own. */
-  adopt(): boolean {
-    return false;
-  }
-
   withdraw(idText: string): void {
     for (const [key, ask] of this.#asks) if (ask.idText === idText) this.#asks.delete(key);
   }

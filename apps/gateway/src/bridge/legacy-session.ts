@@ -136,10 +136,13 @@ export class LegacySession implements AskingSession {
   }
 
   handOver(ended: ServerCall, question: OpenQuestion): boolean {
-    const others = this.#calls().filter((call) => call !== ended && call.session === ended.session);
-    if (others.some((call) => call.adopt(question))) return true;
-    this.#refuse(question.idText, 'The call during which this was asked has ended.');
-    return false;
+    const other = this.#calls().find((call) => call !== ended && call.session === ended.session);
+    if (!other?.adopt) {
+      this.#refuse(question.idText, 'The call during which this was asked has ended.');
+      return false;
+    }
+    other.adopt(question);
+    return true;
   }
 
   reply(idText: string, outcome: string): void {

@@ -80,10 +80,9 @@ export class RelayedCall implements ServerCall {
     return undefined;
   }
 
-  adopt(question: OpenQuestion): boolean {
+  adopt(question: OpenQuestion): void {
     this.#keep(question);
     this.leg.awaitClient(this.#askTimeoutMs);
-    return true;
   }
 
   withdraw(idText: string): void {

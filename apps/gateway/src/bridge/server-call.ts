@@ -40,8 +40,8 @@ export interface ServerCall {
   log(message: Buffer, params: JsonObject): void;
   /** The server asks the client of this call; the reason if that cannot be asked. */
   ask(ask: ServerAsk): string | undefined;
-  /** Takes what the same client was asked during a call that has ended; false if it cannot. */
-  adopt(question: OpenQuestion): boolean;
+  /** Takes what the same client was asked during a call that has ended; calls with a `session` can. */
+  adopt?(question: OpenQuestion): void;
   /** The server waits no more for what it asked under that id. */
   withdraw(idText: string): void;
   /** The server tells that what a URL was opened for is done. */

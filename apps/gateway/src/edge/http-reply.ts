@@ -37,7 +37,7 @@ export function createHttpOutlet(
     send: (status, json) => {
       if (!prefersEvents || status !== HTTP_OK) return sendJsonText(response, status, json);
       response.writeHead(HTTP_OK, EVENT_STREAM_HEADERS);
-      response.end(toEvent(Buffer.from(json)));
+      response.end(toEvent(json));
     },
     accept: () => {
       response.writeHead(HTTP_ACCEPTED, { 'content-length': 0 });

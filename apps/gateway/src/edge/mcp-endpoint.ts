@@ -161,11 +161,9 @@ function openStream(
   if (session !== undefined) sessions.cancel(session, OWN_STREAM);
   if (!subscriptions.openLegacy(() => openChannel(response))) return refuseSession(response, TOO_MANY_STREAMS);
   response.flushHeaders();
-  if (session !== undefined)
-    response.on(
-      'close',
-      sessions.add(session, OWN_STREAM, () => response.end()),
-    );
+  if (session === undefined) return;
+  const forget = sessions.add(session, OWN_STREAM, () => response.end());
+  response.on('close', forget);
 }
 
 async function serve(

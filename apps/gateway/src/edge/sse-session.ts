@@ -157,7 +157,7 @@ export class SseSession implements ClientCalls {
   #writeEvent(json: string | Buffer): void {
     const writer = {};
     this.acquire(writer, () => {
-      this.#response.write(toEvent(Buffer.from(json)));
+      this.#response.write(toEvent(json));
       this.release(writer);
     });
   }

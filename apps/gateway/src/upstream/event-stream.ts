@@ -20,8 +20,9 @@ const RETRY = /^\d{1,6}$/;
 const HEAD_BYTES = 512;
 
 /** The event of a stream that holds the message. Line breaks stand only between tokens, where a space does as well. */
-export function toEvent(message: Buffer): Buffer {
-  const line = message.includes('\n') || message.includes('\r') ? unbroken(message) : message;
+export function toEvent(message: Buffer | string): Buffer {
+  const bytes = typeof message === 'string' ? Buffer.from(message) : message;
+  const line = bytes.includes(LF) || bytes.includes(CR) ? unbroken(bytes) : bytes;
   return Buffer.concat([Buffer.from('event: message\ndata: '), line, Buffer.from('\n\n')]);
 }
 
