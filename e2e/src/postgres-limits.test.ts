@@ -255,11 +255,12 @@ test(`${CALLS} calls at once on a pool of ${POOL_SIZE} are all answered, each wi
 });
 
 test('calls that wait too long for a connection are told so, and the others are answered', async (t) => {
-  const env = { POSTGRES_POOL_SIZE: String(POOL_SIZE), MCP_TIMEOUT_MS: '2000' };
+  // A call waits for 3 s at most: the first five and the next five get their turn, with seconds to spare before the deadline.
+  const env = { POSTGRES_POOL_SIZE: String(POOL_SIZE), MCP_TIMEOUT_MS: '6000' };
   const { url } = await startServer(t, { env });
   const client = await connectClient(url, { t });
   const answers = await Promise.all(
-    Array.from({ length: CALLS }, (_, n) => query(client, `SELECT ${n} AS crowd, pg_sleep(0.7)::text`)),
+    Array.from({ length: CALLS }, (_, n) => query(client, `SELECT ${n} AS crowd, pg_sleep(2)::text`)),
   );
   const refused = answers.filter((answer) => answer.isError);
   for (const answer of refused) assert.match(textOf(answer), /^BUSY: .*connection.*\nNext: /s);
